@@ -1,1 +1,225 @@
-//! Placeholder until the frames land.
+//! The frames that the kernel and the worker exchange over their private socket, and how they are written as bytes.
+//! Both processes are built from this one definition; a `Hello` with the version comes first in case they are not.
+//!
+//! A frame is a little-endian `u32` length followed by that many bytes of JSON. The user's own output never travels
+//! here: stdout and stderr are plain pipes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Raised whenever a frame changes in a way that an older peer cannot read.
+pub const VERSION: u32 = 1;
+
+/// The environment variable that tells the worker which inherited descriptor its socket is.
+pub const SOCKET_FD_VARIABLE: &str = "BOUCLE_WORKER_FD";
+
+/// The largest frame either side accepts, in bytes: far above any real one, far below what would exhaust memory.
+pub const MAX_FRAME: u32 = 1 << 30;
+
+/// What the kernel tells the worker. The end of the stream tells it to exit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Load a compiled cell and run it.
+    Run(Run),
+    /// Raise `KeyboardInterrupt` in the cell with this number; ignored when that cell is not the one that runs.
+    Interrupt {
+        /// The number of the [`Run`] that the user wants to stop.
+        cell: u64,
+    },
+}
+
+/// One cell to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Counts the runs of this worker; interrupts and replies quote it.
+    pub cell: u64,
+    /// The shared library that holds the cell.
+    pub library: PathBuf,
+    /// Variables to drop before the cell starts, because their type has been redefined.
+    pub forget: Vec<String>,
+    /// Store sites whose values are dropped instead of stored, because their type has no name.
+    pub discard: Vec<u32>,
+}
+
+/// What the worker tells the kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The first frame: the worker is ready for cells.
+    Hello {
+        /// The worker's [`VERSION`].
+        version: u32,
+    },
+    /// Something to show while the cell goes on, or its final value.
+    Show {
+        /// The number of the run it belongs to.
+        cell: u64,
+        /// Whether it is the value of the cell's final expression.
+        result: bool,
+        /// MIME type → content.
+        data: BTreeMap<String, String>,
+    },
+    /// The cell has ended.
+    Done(Done),
+}
+
+/// How a cell ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// The number of the run.
+    pub cell: u64,
+    /// The variables that this run stored, with the site in the generated code where it happened.
+    pub stored: Vec<Stored>,
+    /// The names of all variables that exist now.
+    pub variables: Vec<String>,
+    /// Why the cell failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// One variable that a cell stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The variable's name.
+    pub name: String,
+    /// The number of the store in the generated code; it decides the variable's type.
+    pub site: u32,
+}
+
+/// What ended a cell early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The exception's name, as Jupyter's `ename`.
+    pub name: String,
+    /// Its message, as Jupyter's `evalue`.
+    pub message: String,
+    /// Where it was raised, in terms of the generated file.
+    pub location: Option<Location>,
+    /// Whether the cell itself asked to end, with `?`, rather than being torn down by a panic.
+    pub by_question_mark: bool,
+}
+
+/// A place in a generated file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// The file's name as the compiler was given it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+/// Why a frame could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The peer closed the socket between two frames.
+    #[error("the peer closed the connection")]
+    Closed,
+    /// The frame is larger than [`MAX_FRAME`].
+    #[error("a frame of {0} bytes exceeds the limit")]
+    TooLarge(u64),
+    /// The bytes are not a frame that this version knows.
+    #[error("a frame could not be understood: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// The socket failed.
+    #[error("the worker's socket failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The bytes of a frame, length first.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] and [`FrameError::Malformed`].
+pub fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, frame)?;
+    let length = bytes.len() as u64 - 4;
+    let prefix = u32::try_from(length).ok().filter(|&n| n <= MAX_FRAME).ok_or(FrameError::TooLarge(length))?;
+    bytes[..4].copy_from_slice(&prefix.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Takes the first frame off the front of `buffer`, or `None` while it is incomplete.
+///
+/// # Errors
+/// [`FrameError::TooLarge`] and [`FrameError::Malformed`].
+pub fn decode<T: DeserializeOwned>(buffer: &mut Vec<u8>) -> Result<Option<T>, FrameError> {
+    let Some(prefix) = buffer.first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*prefix);
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLarge(length.into()));
+    }
+    let end = 4 + length as usize;
+    if buffer.len() < end {
+        return Ok(None);
+    }
+    let frame = serde_json::from_slice(&buffer[4..end])?;
+    buffer.drain(..end);
+    Ok(Some(frame))
+}
+
+/// Writes one frame to a blocking stream.
+///
+/// # Errors
+/// As [`encode`], and [`FrameError::Io`].
+pub fn write<T: Serialize>(mut stream: impl Write, frame: &T) -> Result<(), FrameError> {
+    stream.write_all(&encode(frame)?)?;
+    Ok(())
+}
+
+/// Reads one frame from a blocking stream.
+///
+/// # Errors
+/// [`FrameError::Closed`] at the end of the stream, otherwise as [`decode`].
+pub fn read<T: DeserializeOwned>(mut stream: impl Read) -> Result<T, FrameError> {
+    let mut prefix = [0; 4];
+    if let Err(error) = stream.read_exact(&mut prefix) {
+        return Err(match error.kind() {
+            io::ErrorKind::UnexpectedEof => FrameError::Closed,
+            _ => error.into(),
+        });
+    }
+    let length = u32::from_le_bytes(prefix);
+    if length > MAX_FRAME {
+        return Err(FrameError::TooLarge(length.into()));
+    }
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body)?;
+    Ok(serde_json::from_slice(&body)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_the_wire_in_any_chunking() {
+        let frames = [ToWorker::Interrupt { cell: 7 }, ToWorker::Interrupt { cell: 8 }];
+        let bytes: Vec<u8> = frames.iter().flat_map(|frame| encode(frame).unwrap()).collect();
+        let (mut buffer, mut seen) = (Vec::new(), Vec::new());
+        for byte in bytes {
+            buffer.push(byte);
+            while let Some(frame) = decode::<ToWorker>(&mut buffer).unwrap() {
+                seen.push(frame);
+            }
+        }
+        assert_eq!(seen, frames);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn an_absurd_length_is_refused_before_anything_is_allocated() {
+        let mut buffer = u32::MAX.to_le_bytes().to_vec();
+        assert!(matches!(decode::<ToWorker>(&mut buffer), Err(FrameError::TooLarge(_))));
+        assert!(matches!(read::<ToWorker>(&u32::MAX.to_le_bytes()[..]), Err(FrameError::TooLarge(_))));
+    }
+
+    #[test]
+    fn the_end_of_the_stream_is_told_apart_from_a_broken_frame() {
+        assert!(matches!(read::<ToWorker>(&[][..]), Err(FrameError::Closed)));
+        assert!(matches!(read::<ToWorker>(&[3, 0, 0, 0, b'x'][..]), Err(FrameError::Io(_))));
+        assert!(matches!(read::<ToWorker>(&[1, 0, 0, 0, b'x'][..]), Err(FrameError::Malformed(_))));
+    }
+}
