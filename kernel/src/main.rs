@@ -1,2 +1,57 @@
-//! Placeholder until the kernel lands.
-fn main() {}
+//! `boucle`: a Jupyter kernel for Rust whose event loop lives across cells.
+//! Jupyter calls `boucle kernel FILE`; users call `boucle install` and `boucle uninstall`.
+
+mod args;
+mod dispatch;
+mod engine;
+mod error;
+mod handlers;
+mod install;
+mod kernel;
+mod lifecycle;
+mod protocol;
+mod publish;
+mod sockets;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    log_to_stderr();
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done for a user who has closed stderr.
+            let _ = writeln!(io::stderr(), "boucle: error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match command {
+        Command::Kernel { connection_file } => {
+            drop(out);
+            kernel::run(&connection_file)?;
+        }
+        Command::Install { target, display_name, replace } => {
+            install::install(&target, &display_name, replace, &mut out)?
+        }
+        Command::Uninstall { target } => install::uninstall(&target, &mut out)?,
+        // The hook for `crate::compile::runtime::ensure(progress)`.
+        Command::Runtime => anyhow::bail!("building the runtime is not implemented yet"),
+    }
+    Ok(())
+}
+
+/// Jupyter shows a kernel's stderr in its log. `BOUCLE_LOG=debug` says more than warnings.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("BOUCLE_LOG").unwrap_or_else(|_| EnvFilter::new("boucle=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+}

@@ -1,0 +1,124 @@
+//! Runs cells: counts them, announces their code, publishes their error and makes the reply.
+//! Called by `dispatch` on the shell channel only, one cell at a time.
+
+use serde_json::{Map, Value, json};
+
+use super::warm_engine::WarmEngine;
+use crate::engine::{CellRequest, Engine, Executed};
+use crate::error::{ErrorReport, catch_panic};
+use crate::lifecycle::Stop;
+use crate::protocol::request::Execute;
+use crate::publish::Publisher;
+
+/// The cells of a session: the engine that runs them, and their number.
+pub(crate) struct Cells {
+    engine: WarmEngine,
+    stop: Stop,
+    /// The `execution_count` of the last cell that was counted.
+    count: u64,
+}
+
+/// A cell that has been run.
+pub(crate) struct Done {
+    /// The content of the `execute_reply`.
+    pub(crate) reply: Value,
+    pub(crate) failed: bool,
+}
+
+impl Cells {
+    pub(crate) fn new(engine: Engine, stop: Stop) -> Self {
+        Self { engine: WarmEngine::new(engine, stop.clone()), stop, count: 0 }
+    }
+
+    /// Warms the engine up; may be dropped and called again.
+    pub(crate) async fn warm_up(&mut self) {
+        self.engine.wait().await;
+    }
+
+    pub(crate) fn is_warm(&self) -> bool {
+        self.engine.is_warm()
+    }
+
+    /// Runs a cell. When the kernel is asked to end meanwhile, the engine is left where it is.
+    pub(crate) async fn execute(&mut self, request: &Execute, publisher: &Publisher) -> Done {
+        // Silent cells and those of tools (`store_history: false`) take no number.
+        if !request.silent {
+            self.count += u64::from(request.store_history);
+            publisher.execute_input(&request.code, self.count);
+        }
+        let cell = CellRequest { code: &request.code, execution_count: self.count, silent: request.silent };
+        let run = async { self.engine.wait().await.execute(&cell, publisher).await };
+        let outcome = tokio::select! {
+            biased;
+            () = self.stop.requested() => None,
+            outcome = catch_panic(run) => Some(outcome),
+        };
+        let executed = match outcome {
+            Some(Ok(executed)) => executed,
+            Some(Err(message)) => Executed::Error(ErrorReport::of_panic(&message)),
+            None => {
+                return Done { reply: self.aborted(), failed: true };
+            }
+        };
+        match executed {
+            Executed::Ok => Done { reply: self.ok(request), failed: false },
+            Executed::Error(report) => Done { reply: self.error(&report, request, publisher), failed: true },
+        }
+    }
+
+    /// The reply to a cell that is not run because one before it has failed.
+    pub(crate) fn aborted(&self) -> Value {
+        json!({
+            "status": "aborted",
+            "execution_count": self.count,
+            "user_expressions": {},
+            "payload": [],
+        })
+    }
+
+    /// Gives the engine back at the end; prompt after a stop was requested.
+    pub(crate) async fn into_engine(self) -> Engine {
+        self.engine.into_engine().await
+    }
+
+    fn ok(&self, request: &Execute) -> Value {
+        json!({
+            "status": "ok",
+            "execution_count": self.count,
+            "user_expressions": user_expressions(request),
+            "payload": [],
+        })
+    }
+
+    fn error(&self, report: &ErrorReport, request: &Execute, publisher: &Publisher) -> Value {
+        if !request.silent {
+            publisher.error(report);
+        }
+        let mut reply = report.reply();
+        reply["execution_count"] = json!(self.count);
+        reply["user_expressions"] = json!({});
+        reply["payload"] = json!([]);
+        reply
+    }
+}
+
+/// Each expression that was asked for, with an error: evaluating one would be a cell of its own.
+fn user_expressions(request: &Execute) -> Value {
+    let report = ErrorReport::plain("NotSupported", "user expressions are not supported");
+    let asked = request.user_expressions.iter().flatten();
+    let answers = asked.map(|(name, _)| (name.clone(), report.reply()));
+    Value::Object(answers.collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_user_expression_gets_an_error_of_its_own() {
+        let mut request = Execute::default();
+        assert_eq!(user_expressions(&request), json!({}));
+        request.user_expressions = Some(Map::from_iter([("a".to_owned(), json!("1+1"))]));
+        assert_eq!(user_expressions(&request)["a"]["status"], "error");
+    }
+}

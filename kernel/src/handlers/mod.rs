@@ -1,0 +1,96 @@
+//! Answers requests: what each message type means, apart from how it travels.
+//! Called by `dispatch`. A handler takes a request and returns the content of the reply.
+
+mod code;
+pub(crate) mod execute;
+mod kernel_info;
+mod warm_engine;
+
+use serde_json::{Value, json};
+
+use crate::engine::Interrupter;
+use crate::error::ErrorReport;
+use crate::lifecycle::Stop;
+use crate::protocol::connection::Connection;
+use crate::protocol::incoming::Incoming;
+use crate::protocol::request::{Comm, Request, Shutdown};
+use crate::publish::Publisher;
+
+/// What handlers may use besides the request.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) connection: Connection,
+    pub(crate) interrupter: Interrupter,
+    pub(crate) stop: Stop,
+}
+
+/// Answers every request but `execute_request`s on shell. `None` means that the message gets no
+/// reply.
+pub(crate) fn answer(incoming: &Incoming, context: &Context, publisher: &Publisher) -> Option<Value> {
+    let request = match &incoming.request {
+        Ok(request) => request,
+        Err(error) => return Some(invalid(&incoming.msg_type, error)),
+    };
+    Some(match request {
+        Request::KernelInfo => kernel_info::reply(),
+        Request::IsComplete(request) => code::is_complete(request),
+        Request::Complete(request) => code::complete(request),
+        Request::Inspect => code::inspect(),
+        Request::History => json!({ "status": "ok", "history": [] }),
+        Request::CommInfo => json!({ "status": "ok", "comms": {} }),
+        Request::CommOpen(comm) => return refuse_comm(comm, publisher),
+        Request::CommOther => return None,
+        Request::Connect => connect(&context.connection),
+        Request::Interrupt => interrupt(context),
+        Request::Shutdown(request) => shutdown(request, context, publisher),
+        Request::Execute(_) => not_here(),
+        Request::Unknown => return ignore(&incoming.msg_type),
+    })
+}
+
+fn interrupt(context: &Context) -> Value {
+    context.interrupter.interrupt();
+    json!({ "status": "ok" })
+}
+
+/// Only asks for the end: `kernel` waits for this reply to be sent.
+fn shutdown(request: &Shutdown, context: &Context, publisher: &Publisher) -> Value {
+    publisher.shutdown(request.restart);
+    context.stop.request("a `shutdown_request`");
+    json!({ "status": "ok", "restart": request.restart })
+}
+
+fn connect(connection: &Connection) -> Value {
+    json!({
+        "status": "ok",
+        "shell_port": connection.shell_port,
+        "iopub_port": connection.iopub_port,
+        "stdin_port": connection.stdin_port,
+        "control_port": connection.control_port,
+        "hb_port": connection.hb_port,
+    })
+}
+
+/// There are no comm targets, and the protocol wants an unknown one closed at once.
+fn refuse_comm(comm: &Comm, publisher: &Publisher) -> Option<Value> {
+    tracing::debug!("no comm target is called `{}`", comm.target_name);
+    publisher.comm_close(&comm.comm_id);
+    None
+}
+
+/// Cells run on shell only: there they have an order.
+fn not_here() -> Value {
+    let text = "an `execute_request` must be sent on the shell channel";
+    ErrorReport::plain("NotSupported", text).reply()
+}
+
+fn invalid(msg_type: &str, error: &serde_json::Error) -> Value {
+    tracing::warn!("the content of a `{msg_type}` is not valid: {error}");
+    let text = format!("the content of this `{msg_type}` is not valid: {error}");
+    ErrorReport::plain("InvalidRequest", text).reply()
+}
+
+fn ignore(msg_type: &str) -> Option<Value> {
+    tracing::warn!("ignored a message of the unknown type `{msg_type}`");
+    None
+}

@@ -1,0 +1,111 @@
+//! Wires the parts of a running kernel together, from the connection file to the end.
+//! Called by `main` for `boucle kernel FILE`.
+//!
+//! Invariants:
+//! 1. Everything runs on one thread; each socket and the engine has one owner.
+//! 2. The sockets are bound, and `kernel_info` is answered, before the engine warms up.
+//! 3. Whatever ends the kernel, it ends through `Stop`: engine first, then unsent messages.
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::runtime::Builder;
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
+
+use crate::dispatch::{Channel, receive};
+use crate::engine::{Engine, EngineConfig};
+use crate::handlers::Context;
+use crate::lifecycle::{Signals, Stop, watch_parent};
+use crate::protocol::connection::{Connection, ConnectionError};
+use crate::protocol::incoming::Incoming;
+use crate::protocol::wire::Wire;
+use crate::publish::{Outbox, Status};
+use crate::sockets::router::{Receiver, Router};
+use crate::sockets::{BindError, Sockets, heartbeat};
+
+/// Clients send SIGTERM 2.5 s after a `shutdown_request` and SIGKILL 2.5 s after that.
+const ENGINE_LIMIT: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Why a kernel could not run.
+#[derive(Debug, Error)]
+pub(crate) enum KernelError {
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("cannot set up what the kernel runs on: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("cannot catch signals: {0}")]
+    Signals(#[source] io::Error),
+}
+
+/// Runs a kernel until it is asked to end.
+pub(crate) fn run(connection_file: &Path) -> Result<(), KernelError> {
+    let connection = Connection::read(connection_file)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(KernelError::Runtime)?;
+    let outcome = LocalSet::new().block_on(&runtime, serve(connection));
+    // A thread that is stuck in a system call must not keep the process alive.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(connection: Connection) -> Result<(), KernelError> {
+    let signals = Signals::catch().map_err(KernelError::Signals)?;
+    let sockets = Sockets::bind(&connection).await?;
+    let Sockets { shell, control, stdin, heartbeat, iopub, unsent, files } = sockets;
+
+    let wire = Rc::new(Wire::new(&connection.key));
+    let (outbox, queue) = Outbox::new();
+    spawn_local(iopub.run(Rc::clone(&wire), queue));
+    outbox.without_parent().status(Status::Starting);
+    spawn_local(heartbeat::echo(heartbeat));
+    spawn_local(discard(stdin.receiver));
+
+    let (engine, interrupter) = Engine::new(EngineConfig::default());
+    let stop = Stop::default();
+    spawn_local(signals.obey(interrupter.clone(), stop.clone()));
+    spawn_local(watch_parent(stop.clone()));
+
+    let context = Rc::new(Context { connection, interrupter, stop });
+    let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
+        let (sender, requests) = mpsc::unbounded_channel();
+        spawn_local(receive(router.receiver, Rc::clone(&wire), sender));
+        let channel = Channel {
+            wire: Rc::clone(&wire),
+            outbox: outbox.clone(),
+            replies: router.sender,
+            context: Rc::clone(&context),
+        };
+        (channel, requests)
+    };
+    let (control, control_requests) = channel(control);
+    let (shell, shell_requests) = channel(shell);
+    let control = spawn_local(control.serve_control(control_requests));
+    let engine = shell.serve_shell(shell_requests, engine).await;
+
+    if timeout(ENGINE_LIMIT, engine.shutdown()).await.is_err() {
+        tracing::warn!("the engine did not end within {ENGINE_LIMIT:?}");
+    }
+    // The reply to the `shutdown_request` is sent by the control task, which has `Stop` too.
+    if let Err(error) = control.await {
+        tracing::warn!("the control task failed: {error}");
+    }
+    outbox.without_parent().flush().await;
+    unsent.drained(LINGER).await;
+    drop(files);
+    Ok(())
+}
+
+/// Reads the stdin socket so that it notices clients that leave. Cells cannot ask for input yet,
+/// so no answer to such a question is expected.
+async fn discard(mut receiver: Receiver) {
+    while receiver.next().await.is_some() {
+        tracing::debug!("an `input_reply` that nobody has asked for");
+    }
+}

@@ -1,0 +1,170 @@
+//! The requests of Jupyter's protocol as types, read tolerantly.
+//! Made by `protocol::incoming`, taken apart by `dispatch` and `handlers`.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// One request, by its message type.
+#[derive(Debug)]
+pub(crate) enum Request {
+    KernelInfo,
+    Execute(Execute),
+    IsComplete(Code),
+    Complete(Cursor),
+    Inspect,
+    History,
+    CommInfo,
+    CommOpen(Comm),
+    /// `comm_msg` or `comm_close`: neither gets an answer.
+    CommOther,
+    Connect,
+    Interrupt,
+    Shutdown(Shutdown),
+    /// A type that we do not know.
+    Unknown,
+}
+
+/// The content of an `execute_request`.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Execute {
+    pub(crate) code: String,
+    pub(crate) silent: bool,
+    pub(crate) store_history: bool,
+    pub(crate) user_expressions: Option<Map<String, Value>>,
+    pub(crate) stop_on_error: bool,
+}
+
+impl Default for Execute {
+    fn default() -> Self {
+        Self { code: String::new(), silent: false, store_history: true, user_expressions: None, stop_on_error: true }
+    }
+}
+
+/// The content of an `is_complete_request`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Code {
+    pub(crate) code: String,
+}
+
+/// The content of a `complete_request`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Cursor {
+    pub(crate) code: String,
+    /// Counts Unicode code points; the end of the code when absent.
+    cursor_pos: Option<usize>,
+}
+
+impl Cursor {
+    /// The position in code points, never after the end of the code.
+    pub(crate) fn position(&self) -> usize {
+        let end = self.code.chars().count();
+        self.cursor_pos.map_or(end, |position| position.min(end))
+    }
+}
+
+/// The content of a `comm_open`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Comm {
+    pub(crate) comm_id: String,
+    pub(crate) target_name: String,
+}
+
+/// The content of a `shutdown_request`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Shutdown {
+    pub(crate) restart: bool,
+}
+
+impl Request {
+    /// Reads the content of a message of type `msg_type`. Fields that are missing get their
+    /// defaults; an error means that a field has the wrong type.
+    pub(crate) fn parse(msg_type: &str, content: &[u8]) -> Result<Self, serde_json::Error> {
+        Ok(match msg_type {
+            "kernel_info_request" => Self::KernelInfo,
+            "execute_request" => Self::Execute(read(content)?),
+            "is_complete_request" => Self::IsComplete(read(content)?),
+            "complete_request" => Self::Complete(read(content)?),
+            "inspect_request" => Self::Inspect,
+            "history_request" => Self::History,
+            "comm_info_request" => Self::CommInfo,
+            "comm_open" => Self::CommOpen(read(content)?),
+            "comm_msg" | "comm_close" => Self::CommOther,
+            "connect_request" => Self::Connect,
+            "interrupt_request" => Self::Interrupt,
+            "shutdown_request" => Self::Shutdown(read(content)?),
+            _ => Self::Unknown,
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(content: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(msg_type: &str, content: &str, expected: Expect) {
+        let shown = match Request::parse(msg_type, content.as_bytes()) {
+            Ok(request) => format!("{request:?}"),
+            Err(error) => error.to_string(),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn missing_fields_get_the_protocols_defaults() {
+        check(
+            "execute_request",
+            "{}",
+            expect![[
+                r#"Execute(Execute { code: "", silent: false, store_history: true, user_expressions: None, stop_on_error: true })"#
+            ]],
+        );
+        check("complete_request", r#"{"code":"a"}"#, expect![[r#"Complete(Cursor { code: "a", cursor_pos: None })"#]]);
+        check("shutdown_request", "{}", expect!["Shutdown(Shutdown { restart: false })"]);
+        check("comm_open", "{}", expect![[r#"CommOpen(Comm { comm_id: "", target_name: "" })"#]]);
+        check("history_request", "{}", expect!["History"]);
+    }
+
+    #[test]
+    fn extra_fields_are_ignored() {
+        check(
+            "execute_request",
+            r#"{"code":"1","silent":true,"stop_on_error":false,"user_expressions":null,"x":[1,{}]}"#,
+            expect![[
+                r#"Execute(Execute { code: "1", silent: true, store_history: true, user_expressions: None, stop_on_error: false })"#
+            ]],
+        );
+        check("is_complete_request", r#"{"code":"fn","indent":4}"#, expect![[r#"IsComplete(Code { code: "fn" })"#]]);
+    }
+
+    #[test]
+    fn wrong_types_are_errors_and_unknown_messages_are_not() {
+        check(
+            "execute_request",
+            r#"{"code":5}"#,
+            expect!["invalid type: integer `5`, expected a string at line 1 column 9"],
+        );
+        check("debug_request", r#"{"seq":1}"#, expect!["Unknown"]);
+        check("kernel_info_request", "null", expect!["KernelInfo"]);
+    }
+
+    #[test]
+    fn cursors_count_code_points_and_stay_within_the_code() {
+        let cursor = |code: &str, cursor_pos| Cursor { code: code.to_owned(), cursor_pos };
+        assert_eq!(cursor("é🦀x", None).position(), 3);
+        assert_eq!(cursor("é🦀x", Some(2)).position(), 2);
+        assert_eq!(cursor("é🦀x", Some(99)).position(), 3);
+    }
+}
