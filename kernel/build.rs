@@ -1,8 +1,10 @@
-//! Puts the sources of the runtime into the kernel's binary, which builds them for whichever rustc it finds.
+//! Puts the sources of the runtime into the kernel's binary, which builds them for whichever rustc it finds, and tells
+//! `kernel_info_reply` the compiler's version.
 //! Run by cargo before the kernel is compiled.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 fn main() {
@@ -22,6 +24,16 @@ fn main() {
     table.push_str("];\n");
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("runtime_files.rs");
     fs::write(out, table).expect("cargo's output folder is writable");
+    if let Some(version) = rust_version() {
+        println!("cargo::rustc-env=BOUCLE_RUST_VERSION={version}");
+    }
+}
+
+/// The `1.95.0` of `rustc 1.95.0 (59807616e 2026-04-14)`.
+fn rust_version() -> Option<String> {
+    let output = Command::new(env::var_os("RUSTC")?).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.split(' ').nth(1)?.to_owned())
 }
 
 fn collect(workspace: &Path, folder: &Path, files: &mut Vec<PathBuf>) {

@@ -8,7 +8,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The version of the compiler that Boucle was built with, set by the build script. Asking the
 /// one that compiles cells would take longer than all the rest of the start.
-const RUST_VERSION: &str = env!("BOUCLE_RUST_VERSION");
+const RUST_VERSION: &str = match option_env!("BOUCLE_RUST_VERSION") {
+    Some(version) => version,
+    None => concat!(env!("CARGO_PKG_RUST_VERSION"), ".0"),
+};
 
 /// The content of a `kernel_info_reply`, with all fields that strict clients insist on.
 pub(super) fn reply() -> Value {

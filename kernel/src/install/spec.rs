@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{self, Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub(super) fn kernel_json(program: &Path, display_name: &str) -> String {
 pub(super) fn owner_of(folder: &Path) -> Owner {
     let text = match fs::read(folder.join(KERNEL_JSON)) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Owner::Nobody,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Owner::Nobody,
         Err(error) => return Owner::Other(error.to_string()),
     };
     let spec: Value = serde_json::from_slice(&text).unwrap_or_default();

@@ -125,6 +125,6 @@ fn errors_say_what_to_do() {
         &prefix,
         "boucle",
         false,
-        expect!["`PREFIX/share/jupyter/kernels/boucle` belongs to another program (`Not a directory (os error 20)`); use another `--name`, or `--replace` to install Boucle in its place"],
+        expect!["cannot write `PREFIX/share/jupyter/kernels/boucle`: Not a directory (os error 20)"],
     );
 }
