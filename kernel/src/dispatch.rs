@@ -72,34 +72,24 @@ impl Channel {
             };
             let abort = stale > 0;
             stale = stale.saturating_sub(1);
-            if let Ok(Request::Execute(_)) = incoming.request {
-                let failed = self.execute(&incoming, &mut cells, abort).await;
-                if failed {
-                    stale = queued(&requests).await;
-                }
+            if let Ok(Request::Execute(request)) = &incoming.request {
+                let publisher = self.publisher(&incoming);
+                let handler = async {
+                    if abort {
+                        return Some(cells.aborted());
+                    }
+                    let done = cells.execute(request, &publisher).await;
+                    // Before the reply: what a client sends after it has seen the reply is not to be aborted.
+                    if done.failed && request.stop_on_error {
+                        stale = queued(&requests).await;
+                    }
+                    Some(done.reply)
+                };
+                self.respond(&incoming, &publisher, handler).await;
             } else {
                 self.answer(&incoming).await;
             }
         }
-    }
-
-    /// Runs a cell, and says whether those behind it are to be aborted.
-    async fn execute(&mut self, incoming: &Incoming, cells: &mut Cells, abort: bool) -> bool {
-        let Ok(Request::Execute(request)) = &incoming.request else {
-            return false;
-        };
-        let publisher = self.publisher(incoming);
-        let mut failed = false;
-        let handler = async {
-            if abort {
-                return Some(cells.aborted());
-            }
-            let done = cells.execute(request, &publisher).await;
-            failed = done.failed;
-            Some(done.reply)
-        };
-        self.respond(incoming, &publisher, handler).await;
-        failed && request.stop_on_error
     }
 
     /// Answers a request that needs no engine.
