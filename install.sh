@@ -229,12 +229,12 @@ get_jupyter() {
     make_venv "$home/venv" 'jupyterlab>=4,<5' jupyter_client
 }
 
-# `boucle install` and `uninstall` ask the first `jupyter` on PATH where --user and --sys-prefix are.
-with_jupyter_on_path() { PATH="$(dirname "$jupyter"):$PATH" "$@"; }
+# `boucle install --sys-prefix` asks the first `python3` on PATH for its prefix: that must be Jupyter's own.
+with_jupyters_python() { PATH="$(dirname "$(command -v "$python")"):$PATH" "$@"; }
 
 install_kernelspec() {
     step "Installing the kernelspec ($place${prefix:+ $prefix})"
-    with_jupyter_on_path "$program" install "$place" ${prefix:+"$prefix"} | sed 's/^/    /'
+    with_jupyters_python "$program" install "$place" ${prefix:+"$prefix"} | sed 's/^/    /'
     mkdir -p "$home"
     touch "$home/places"
     grep -qxF -e "$place $prefix" "$home/places" || printf '%s\n' "$place $prefix" >>"$home/places"
@@ -338,7 +338,7 @@ run_uninstall() {
     find_jupyter || true
     if [ -x "$program" ] && [ -f "$home/places" ]; then
         while read -r option folder; do
-            with_jupyter_on_path "$program" uninstall "$option" ${folder:+"$folder"} </dev/null | sed 's/^/    /' ||
+            with_jupyters_python "$program" uninstall "$option" ${folder:+"$folder"} </dev/null | sed 's/^/    /' ||
                 say "    (no kernelspec was removed for $option $folder)"
             if [ -n "$folder" ]; then remove_if_empty "$folder/share/jupyter/kernels" "$folder/share/jupyter"; fi
         done <"$home/places"
