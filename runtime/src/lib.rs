@@ -1,1 +1,46 @@
-//! Placeholder until the event loop lands.
+//! Python's `asyncio` for Rust: one event loop per thread, cooperative tasks, the same names and the same order.
+//! Notebook cells of Boucle run on it, and so can any program.
+//!
+//! ```
+//! use asyncio::{ensure_future, new_event_loop, set_event_loop, sleep};
+//!
+//! async fn job(name: &'static str, seconds: f64) -> &'static str {
+//!     sleep(seconds).await;
+//!     name
+//! }
+//!
+//! let event_loop = new_event_loop();
+//! set_event_loop(&event_loop);
+//! let long = ensure_future(job("long", 0.02));
+//! assert_eq!(event_loop.run_until_complete(job("short", 0.01)), "short");
+//! assert!(!long.done());
+//! assert_eq!(event_loop.run_until_complete(long), "long");
+//! ```
+//!
+//! Layers, each using only those before it: `thread_id`, [`error`], [`interrupt`] | `state` (what loops and tasks
+//! consist of, `report` included) | `current` | `task` | `driver`, `time`, `event_loop` | `combine` | `timer`.
+
+pub mod combine;
+mod current;
+mod driver;
+pub mod error;
+mod event_loop;
+pub mod interrupt;
+mod report;
+mod state;
+mod task;
+mod thread_id;
+mod time;
+mod timer;
+
+pub use combine::gather;
+pub use error::{CancelledError, Exception, InvalidStateError, KeyboardInterrupt, RuntimeError, ValueError};
+pub use event_loop::{
+    EventLoop, Handle, LoopHandle, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
+    new_event_loop, run, set_event_loop,
+};
+pub use interrupt::catch_interrupt;
+pub use report::{ExceptionHandler, Report};
+pub use task::{AnyTask, Task, all_tasks, current_task};
+pub use time::{Seconds, Sleep, sleep};
+pub use timer::{show_timer, start_timer};

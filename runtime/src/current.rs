@@ -1,0 +1,99 @@
+//! Which loop and which task this thread is at. `ensure_future`, `sleep` and the loop functions ask; the driver and the
+//! steps of tasks set it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::error::{RuntimeError, misuse};
+use crate::state::cell::AnyCell;
+use crate::state::core::Core;
+use crate::state::engine::Engine;
+use crate::thread_id;
+
+thread_local! {
+    static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+    static SET: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+    /// `set_event_loop` was called, so none is made by itself any more.
+    static WAS_SET: Cell<bool> = const { Cell::new(false) };
+    static TASK: RefCell<Option<Rc<AnyCell>>> = const { RefCell::new(None) };
+}
+
+/// The loop that runs on this thread.
+pub(crate) fn running() -> Option<Rc<Core>> {
+    RUNNING.try_with(|running| running.borrow().clone()).ok().flatten()
+}
+
+/// Whether some loop runs on this thread.
+pub(crate) fn is_running() -> bool {
+    RUNNING.try_with(|running| running.borrow().is_some()).unwrap_or(false)
+}
+
+/// Names the loop that runs; returns what was named before, for whoever restores it.
+pub(crate) fn set_running(core: Option<Rc<Core>>) -> Option<Rc<Core>> {
+    RUNNING.with(|running| running.replace(core))
+}
+
+/// Python's `set_event_loop`.
+pub(crate) fn set_default(core: Option<Rc<Core>>) {
+    WAS_SET.set(true);
+    let old = SET.with(|set| set.replace(core));
+    // Outside the borrow: the old loop's tasks may be dropped here.
+    drop(old);
+}
+
+/// Python's `get_event_loop`: the running loop, else the one that was set, else in the main thread a new one.
+#[track_caller]
+pub(crate) fn get() -> Rc<Core> {
+    if let Some(core) = running() {
+        return core;
+    }
+    if let Some(core) = SET.with(|set| set.borrow().clone()) {
+        return core;
+    }
+    if WAS_SET.get() || !thread_id::is_main() {
+        no_current();
+    }
+    let core = new_core();
+    set_default(Some(Rc::clone(&core)));
+    core
+}
+
+#[cold]
+#[track_caller]
+fn no_current() -> ! {
+    let thread = std::thread::current();
+    let name = match thread.name() {
+        Some("main") => "MainThread".to_owned(),
+        Some(name) => name.to_owned(),
+        None => format!("Thread-{}", thread_id::current()),
+    };
+    RuntimeError::new(format!("There is no current event loop in thread '{name}'.")).raise()
+}
+
+/// A new loop on this thread's engine.
+#[track_caller]
+pub(crate) fn new_core() -> Rc<Core> {
+    match Engine::of_thread() {
+        Ok(engine) => Rc::new(Core::new(engine)),
+        Err(error) => RuntimeError::new(format!("cannot create an event loop: {error}")).raise(),
+    }
+}
+
+/// The loop that runs on this thread, else raises "no running event loop".
+#[track_caller]
+pub(crate) fn expect_running() -> Rc<Core> {
+    match running() {
+        Some(core) => core,
+        None => misuse("no running event loop"),
+    }
+}
+
+/// The task whose step runs on this thread.
+pub(crate) fn task() -> Option<Rc<AnyCell>> {
+    TASK.try_with(|task| task.borrow().clone()).ok().flatten()
+}
+
+/// Names the task whose step begins; returns the one before, for whoever restores it.
+pub(crate) fn set_task(cell: Option<Rc<AnyCell>>) -> Option<Rc<AnyCell>> {
+    TASK.with(|task| task.replace(cell))
+}

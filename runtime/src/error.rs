@@ -1,0 +1,164 @@
+//! What goes wrong in an event loop, as types: the exceptions of Python's `asyncio` that this crate raises itself.
+//! Every layer above raises them; whoever catches a panic (a task, the notebook worker) asks [`describe`] what it was.
+//!
+//! An exception is a panic here. Misuse raises one of the types below as the panic's payload, with Python's wording;
+//! what a task raised is kept as an [`Exception`], which can be cloned and raised again in every awaiter.
+
+mod exception;
+mod hook;
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::panic::{panic_any, resume_unwind};
+
+pub use exception::Exception;
+pub(crate) use exception::Kind;
+pub(crate) use hook::{InTask, install_hook, take_location};
+pub use hook::{assume_external_hook, in_task, note_panic};
+
+/// The user asked to stop (■ in a notebook, Ctrl-C in a terminal): Python's `KeyboardInterrupt`.
+///
+/// [`EventLoop::run_forever`](crate::EventLoop::run_forever) returns it, everything else unwinds with it as payload;
+/// [`catch_interrupt`](crate::catch_interrupt) turns the latter into the former.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyboardInterrupt;
+
+impl fmt::Display for KeyboardInterrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyboardInterrupt")
+    }
+}
+
+impl Error for KeyboardInterrupt {}
+
+/// A task that somebody waits for was cancelled: Python's `asyncio.CancelledError`.
+///
+/// Unwinds out of `task.await`; a task that lets it pass counts as cancelled itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancelledError;
+
+impl fmt::Display for CancelledError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CancelledError")
+    }
+}
+
+impl Error for CancelledError {}
+
+macro_rules! with_message {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            message: String,
+        }
+
+        impl $name {
+            /// An error that says `message`.
+            #[must_use]
+            pub fn new(message: impl Into<String>) -> Self {
+                Self { message: message.into() }
+            }
+
+            /// What went wrong, in Python's words where Python has the same error.
+            #[must_use]
+            pub fn message(&self) -> &str {
+                &self.message
+            }
+
+            /// Raises this error: unwinds with it as the panic's payload.
+            #[track_caller]
+            pub(crate) fn raise(self) -> ! {
+                panic_any(self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.message)
+            }
+        }
+
+        impl Error for $name {}
+    };
+}
+
+with_message! {
+    /// An operation that makes no sense now, such as running a closed loop: Python's `RuntimeError`.
+    RuntimeError
+}
+
+with_message! {
+    /// A result or an exception was asked for that is not there yet: Python's `asyncio.InvalidStateError`.
+    InvalidStateError
+}
+
+with_message! {
+    /// A value that cannot be used in this place, such as a task of another loop: Python's `ValueError`.
+    ValueError
+}
+
+/// Raises [`RuntimeError`] with a fixed message; out of line, so that callers stay small.
+#[cold]
+#[track_caller]
+pub(crate) fn misuse(message: &str) -> ! {
+    RuntimeError::new(message).raise()
+}
+
+/// Raises [`InvalidStateError`] with a fixed message.
+#[cold]
+#[track_caller]
+pub(crate) fn invalid_state(message: &str) -> ! {
+    InvalidStateError::new(message).raise()
+}
+
+/// Raises [`CancelledError`] in whoever waits. It is no fault, so no panic hook runs.
+#[cold]
+pub(crate) fn raise_cancelled() -> ! {
+    resume_unwind(Box::new(CancelledError))
+}
+
+/// Raises [`KeyboardInterrupt`]. It is no fault, so no panic hook runs.
+#[cold]
+pub(crate) fn raise_interrupt() -> ! {
+    resume_unwind(Box::new(KeyboardInterrupt))
+}
+
+/// Names what a panic carried: the exception's name and its message (Jupyter's `ename` and `evalue`).
+///
+/// Knows the types of this module, an [`Exception`] raised again, and the strings of `panic!`, whose name is `panic`.
+/// Any other payload is a `panic` too, with a message that says it has none.
+///
+/// ```
+/// let payload = std::panic::catch_unwind(|| panic!("division by zero")).unwrap_err();
+/// assert_eq!(asyncio::error::describe(&*payload), ("panic".into(), "division by zero".into()));
+/// ```
+#[must_use]
+pub fn describe(payload: &(dyn Any + Send)) -> (String, String) {
+    let (name, message) = name_and_message(payload);
+    (name.to_owned(), message)
+}
+
+/// As [`describe`]; the names are few and known, so they need no allocation.
+fn name_and_message(payload: &(dyn Any + Send)) -> (&'static str, String) {
+    if let Some(exception) = payload.downcast_ref::<Exception>() {
+        (exception.name(), exception.message().to_owned())
+    } else if payload.is::<KeyboardInterrupt>() {
+        ("KeyboardInterrupt", String::new())
+    } else if payload.is::<CancelledError>() {
+        ("CancelledError", String::new())
+    } else if let Some(error) = payload.downcast_ref::<RuntimeError>() {
+        ("RuntimeError", error.message.clone())
+    } else if let Some(error) = payload.downcast_ref::<InvalidStateError>() {
+        ("InvalidStateError", error.message.clone())
+    } else if let Some(error) = payload.downcast_ref::<ValueError>() {
+        ("ValueError", error.message.clone())
+    } else if let Some(text) = payload.downcast_ref::<&'static str>() {
+        ("panic", (*text).to_owned())
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        ("panic", text.clone())
+    } else {
+        ("panic", "a value without a message".to_owned())
+    }
+}

@@ -1,0 +1,115 @@
+//! What a task raised, kept so that every awaiter can raise it again and anybody can read it.
+//! Made where a task or callback is stepped; read through `Task::exception` and the "never retrieved" report.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use super::{CancelledError, KeyboardInterrupt, name_and_message, take_location};
+
+/// An exception that ended a task: what Python's `task.exception()` returns.
+///
+/// Cheap to clone: all clones share one record. It is also the payload with which `task.await` unwinds.
+#[derive(Clone)]
+pub struct Exception {
+    record: Arc<Record>,
+}
+
+struct Record {
+    kind: Kind,
+    name: &'static str,
+    message: String,
+    location: Option<String>,
+}
+
+/// How an exception continues when it is raised again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// As this [`Exception`].
+    Plain,
+    /// As [`CancelledError`], so that the awaiter counts as cancelled.
+    Cancelled,
+    /// As [`KeyboardInterrupt`], so that the loop stops again.
+    Interrupt,
+}
+
+impl Exception {
+    /// Reads a caught panic; `location` of a fresh one is what the panic hook noted on this thread.
+    pub(crate) fn from_payload(payload: &(dyn Any + Send)) -> Self {
+        let raised_at = take_location();
+        if let Some(again) = payload.downcast_ref::<Self>() {
+            return again.clone();
+        }
+        let kind = if payload.is::<CancelledError>() {
+            Kind::Cancelled
+        } else if payload.is::<KeyboardInterrupt>() {
+            Kind::Interrupt
+        } else {
+            Kind::Plain
+        };
+        let (name, message) = name_and_message(payload);
+        let location = if kind == Kind::Plain { raised_at } else { None };
+        Self { record: Arc::new(Record { kind, name, message, location }) }
+    }
+
+    /// A [`CancelledError`] held as a value: what `gather` keeps when one of its children was cancelled.
+    pub(crate) fn cancelled() -> Self {
+        Self::from_payload(&CancelledError)
+    }
+
+    /// How this exception goes on when raised again.
+    pub(crate) fn kind(&self) -> Kind {
+        self.record.kind
+    }
+
+    /// The exception's name: `panic` for a plain `panic!`, else a type's name such as `RuntimeError`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.record.name
+    }
+
+    /// What the panic said; empty when it said nothing.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.record.message
+    }
+
+    /// Where it was raised, as `file:line:column`, when the panic hook saw it.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.record.location.as_deref()
+    }
+
+    /// Raises it again, without another run of the panic hook.
+    pub fn raise(&self) -> ! {
+        match self.record.kind {
+            Kind::Plain => resume_unwind(Box::new(self.clone())),
+            Kind::Cancelled => resume_unwind(Box::new(CancelledError)),
+            Kind::Interrupt => resume_unwind(Box::new(KeyboardInterrupt)),
+        }
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.message().is_empty() {
+            f.write_str(self.name())
+        } else {
+            write!(f, "{}: {}", self.name(), self.message())
+        }
+    }
+}
+
+/// As Python's `repr`: `panic('division by zero')`, `KeyboardInterrupt()`.
+impl fmt::Debug for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.message().is_empty() {
+            write!(f, "{}()", self.name())
+        } else {
+            write!(f, "{}('{}')", self.name(), self.message())
+        }
+    }
+}
+
+impl std::error::Error for Exception {}

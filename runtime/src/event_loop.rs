@@ -1,0 +1,302 @@
+//! The event loop as its users see it: `EventLoop` and the functions that find, make and set one.
+//! Notebook cells and ordinary programs call these; what a run does is in `driver.rs`.
+
+mod calls;
+mod run;
+
+use std::fmt;
+use std::future::Future;
+use std::rc::Rc;
+
+pub use calls::{Handle, LoopHandle, TimerHandle};
+pub use run::run;
+
+use crate::current;
+use crate::driver;
+use crate::error::{KeyboardInterrupt, ValueError, install_hook, misuse, raise_interrupt};
+use crate::interrupt;
+use crate::report::ExceptionHandler;
+use crate::state::callback::Callback;
+use crate::state::core::{Core, epoch};
+use crate::task::any::of_loop;
+use crate::task::scoped::Scoped;
+use crate::task::{AnyTask, Task};
+use crate::thread_id;
+
+/// An event loop: Python's `asyncio` loop. Cheap to clone; clones are the same loop, and compare equal.
+///
+/// It belongs to the thread that made it, and runs only while that thread is inside [`run_forever`](Self::run_forever)
+/// or [`run_until_complete`](Self::run_until_complete); in between its tasks and timers stay as they are. When the last
+/// clone goes, so do its tasks.
+#[derive(Clone)]
+pub struct EventLoop {
+    core: Rc<Core>,
+}
+
+/// The loop that runs on this thread, else the one that was set, else, in the main thread only, a new one.
+///
+/// # Panics
+/// Raises [`RuntimeError`](crate::RuntimeError) "There is no current event loop in thread 'X'."
+#[track_caller]
+#[must_use]
+pub fn get_event_loop() -> EventLoop {
+    EventLoop { core: current::get() }
+}
+
+/// A new loop, which is not yet anybody's current one.
+///
+/// # Panics
+/// Raises [`RuntimeError`](crate::RuntimeError) when the operating system refuses the descriptors it needs.
+#[track_caller]
+#[must_use]
+pub fn new_event_loop() -> EventLoop {
+    EventLoop { core: current::new_core() }
+}
+
+/// Makes `event_loop` this thread's current one; with `None` there is none, and none is made by itself.
+pub fn set_event_loop(event_loop: impl Into<Option<EventLoop>>) {
+    current::set_default(event_loop.into().map(|event_loop| event_loop.core));
+}
+
+/// The loop that is running on this thread.
+///
+/// # Panics
+/// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside coroutines and callbacks.
+#[track_caller]
+#[must_use]
+pub fn get_running_loop() -> EventLoop {
+    EventLoop { core: current::expect_running() }
+}
+
+/// Schedules `coroutine` on [`get_event_loop`]'s loop, at the end of the ready queue, and returns its task. A task is
+/// returned as it is. Works before, during and after a run; nothing runs by this call itself.
+///
+/// # Panics
+/// As [`get_event_loop`], and with "Event loop is closed".
+#[track_caller]
+pub fn ensure_future<F>(coroutine: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Task::ensure(&current::get(), coroutine)
+}
+
+/// Schedules `coroutine` on the running loop.
+///
+/// # Panics
+/// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a run.
+#[track_caller]
+pub fn create_task<F>(coroutine: F) -> Task<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Task::ensure(&current::expect_running(), coroutine)
+}
+
+impl EventLoop {
+    /// Runs until [`stop`](Self::stop) is called or the user interrupts. After a stop the present turn is finished;
+    /// what it scheduled runs first next time. After an interrupt all tasks are as they were: nobody is cancelled,
+    /// nothing dropped, and the next run goes on.
+    ///
+    /// # Errors
+    /// [`KeyboardInterrupt`] when interrupted.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`](crate::RuntimeError) "Event loop is closed", "This event loop is already running",
+    /// "Cannot run the event loop while another loop is running".
+    #[track_caller]
+    pub fn run_forever(&self) -> Result<(), KeyboardInterrupt> {
+        self.check_runnable();
+        install_hook();
+        if thread_id::is_main() {
+            interrupt::listen();
+        }
+        driver::run(&self.core)
+    }
+
+    #[track_caller]
+    fn check_runnable(&self) {
+        self.core.check_closed();
+        if thread_id::current() != self.core.gate.owner() {
+            misuse("This event loop belongs to another thread");
+        }
+        if self.core.running.get() {
+            misuse("This event loop is already running");
+        }
+        if current::is_running() {
+            misuse("Cannot run the event loop while another loop is running");
+        }
+    }
+
+    /// Runs until `future` has ended and returns its result. A coroutine becomes a task at the end of the ready queue;
+    /// a task is waited for. Other tasks stay where they are, after one more turn.
+    ///
+    /// # Panics
+    /// As [`run_forever`](Self::run_forever); unwinds with [`KeyboardInterrupt`] when interrupted (the task stays
+    /// pending and can be given again); raises the task's exception, or [`CancelledError`](crate::CancelledError);
+    /// raises [`RuntimeError`](crate::RuntimeError) "Event loop stopped before Future completed." and
+    /// [`ValueError`](crate::ValueError) for a task of another loop.
+    #[track_caller]
+    pub fn run_until_complete<F>(&self, future: F) -> F::Output
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.check_runnable();
+        let mut task = Task::ensure(&self.core, future);
+        self.complete(&task.as_any());
+        task.take()
+    }
+
+    /// As [`run_until_complete`](Self::run_until_complete), for a future that borrows from the caller's frame. It
+    /// cannot outlive this call: when the run is interrupted or stopped, the future is dropped.
+    ///
+    /// # Panics
+    /// As [`run_until_complete`](Self::run_until_complete).
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.check_runnable();
+        let scoped = Scoped::start(&self.core, future);
+        self.complete(&scoped.as_any());
+        scoped.into_result()
+    }
+
+    /// Runs until `task` has ended well; raises for every other way out.
+    #[track_caller]
+    fn complete(&self, task: &AnyTask) {
+        let cell = task.cell();
+        if !cell.head.lives_in(&self.core) {
+            let message = "The future belongs to a different loop than the one specified as the loop argument";
+            ValueError::new(message).raise();
+        }
+        let core = Rc::downgrade(&self.core);
+        let ended = task.clone();
+        let stop: Box<dyn FnOnce()> = Box::new(move || {
+            if let Some(core) = core.upgrade()
+                && !ended.was_interrupted()
+            {
+                core.stopping.set(true);
+            }
+        });
+        let callback = Rc::new(Callback::new(stop, "run_until_complete"));
+        cell.when_done(Rc::clone(&callback));
+        let outcome = self.run_forever();
+        callback.cancel();
+        if outcome.is_err() {
+            // The exception that stopped the run is raised here, so the task's own copy has been seen.
+            if task.was_interrupted() {
+                drop(cell.seen_exception());
+            }
+            raise_interrupt();
+        }
+        if !task.done() {
+            misuse("Event loop stopped before Future completed.");
+        }
+        task.check_result();
+    }
+
+    /// Runs until `task` has ended, however it does; for `run`, which winds up.
+    fn wait_for_end(&self, task: &AnyTask) -> Result<(), KeyboardInterrupt> {
+        let core = Rc::downgrade(&self.core);
+        let stop: Box<dyn FnOnce()> = Box::new(move || {
+            if let Some(core) = core.upgrade() {
+                core.stopping.set(true);
+            }
+        });
+        task.cell().when_done(Rc::new(Callback::new(stop, "run")));
+        while !task.done() {
+            self.run_forever()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the run after the present turn; when the loop is not running, the next run makes one turn.
+    pub fn stop(&self) {
+        self.core.stopping.set(true);
+    }
+
+    /// Closes the loop for good: callbacks and timers are forgotten, coroutines dropped. A second call does nothing.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`](crate::RuntimeError) "Cannot close a running event loop".
+    #[track_caller]
+    pub fn close(&self) {
+        if self.core.running.get() {
+            misuse("Cannot close a running event loop");
+        }
+        self.core.close();
+    }
+
+    /// Whether the loop runs now.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.core.running.get()
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.core.closed.get()
+    }
+
+    /// The loop's clock, in seconds; it never goes back, and is the same for all loops of the process.
+    #[must_use]
+    pub fn time(&self) -> f64 {
+        tokio::time::Instant::now().saturating_duration_since(epoch()).as_secs_f64()
+    }
+
+    /// Schedules `coroutine` on this loop, running or not. A task is returned as it is.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`](crate::RuntimeError) "Event loop is closed".
+    #[track_caller]
+    pub fn create_task<F>(&self, coroutine: F) -> Task<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        Task::ensure(&self.core, coroutine)
+    }
+
+    /// The tasks of this loop that have not ended, oldest first.
+    #[must_use]
+    pub fn all_tasks(&self) -> Vec<AnyTask> {
+        of_loop(&self.core)
+    }
+
+    /// Sends reports about exceptions without a taker to `handler` instead of stderr; `None` restores stderr.
+    pub fn set_exception_handler(&self, handler: Option<ExceptionHandler>) {
+        let old = self.core.handler.replace(handler);
+        drop(old);
+    }
+
+    /// Lets plain code use tokio's types (sockets, timers) as if it ran inside the loop, until the guard is dropped.
+    #[must_use = "the context lasts as long as the guard"]
+    pub fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.core.engine.runtime().enter()
+    }
+}
+
+impl PartialEq for EventLoop {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.core, &other.core)
+    }
+}
+
+impl Eq for EventLoop {}
+
+/// `set_event_loop(&event_loop)`, for whoever wants to keep it.
+impl From<&EventLoop> for Option<EventLoop> {
+    fn from(event_loop: &EventLoop) -> Self {
+        Some(event_loop.clone())
+    }
+}
+
+/// As Python's: `<EventLoop running=False closed=False debug=False>`, without the debug flag.
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<EventLoop #{} running={} closed={}>", self.core.number, self.is_running(), self.is_closed())
+    }
+}

@@ -1,0 +1,184 @@
+//! Plain functions on the loop: `call_soon`, `call_later`, `call_at`, and `call_soon_threadsafe` for other threads.
+//! For code that is no coroutine, and for threads that have something to tell one.
+
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::EventLoop;
+use crate::error::{RuntimeError, misuse};
+use crate::state::callback::Callback;
+use crate::state::core::{Core, epoch};
+use crate::state::ready::{Gate, Handle as Ready, Injected};
+use crate::state::timers::Timer;
+use crate::time::{Seconds, deadline_after};
+
+impl EventLoop {
+    /// Calls `function` in the next turn, after what is in the queue already.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`] "Event loop is closed".
+    #[track_caller]
+    pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Handle {
+        let name = std::any::type_name_of_val(&function);
+        self.soon(Callback::new(Box::new(function), name))
+    }
+
+    #[track_caller]
+    fn soon(&self, callback: Callback) -> Handle {
+        self.core.check_closed();
+        let callback = Rc::new(callback);
+        self.core.gate.push(Ready::Call(Rc::clone(&callback)));
+        Handle { callback }
+    }
+
+    /// Calls `function` after `delay`, given in seconds (a number) or as a [`Duration`]. Never earlier; functions with
+    /// equal deadlines are called in the order of asking.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`] "Event loop is closed".
+    #[track_caller]
+    pub fn call_later(&self, delay: impl Seconds, function: impl FnOnce() + 'static) -> TimerHandle {
+        let name = std::any::type_name_of_val(&function);
+        self.at(deadline_after(delay.duration()), Callback::new(Box::new(function), name))
+    }
+
+    /// Calls `function` when [`time`](Self::time) has reached `when`.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`] "Event loop is closed".
+    #[track_caller]
+    pub fn call_at(&self, when: f64, function: impl FnOnce() + 'static) -> TimerHandle {
+        let name = std::any::type_name_of_val(&function);
+        let since_epoch = when.duration();
+        let deadline = epoch().checked_add(since_epoch).unwrap_or_else(|| deadline_after(Duration::MAX));
+        self.at(deadline, Callback::new(Box::new(function), name))
+    }
+
+    #[track_caller]
+    fn at(&self, deadline: Instant, callback: Callback) -> TimerHandle {
+        self.core.check_closed();
+        let timer = Rc::new(Timer::call(Rc::new(callback)));
+        self.core.timers.arm(deadline, Rc::clone(&timer));
+        TimerHandle { core: Rc::downgrade(&self.core), timer, deadline }
+    }
+
+    /// Calls `function` in the next turn, and wakes the loop for it. From another thread, use [`handle`](Self::handle).
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`] "Event loop is closed".
+    #[track_caller]
+    pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) {
+        self.handle().call_soon_threadsafe(function);
+    }
+
+    /// What other threads may hold of this loop.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle { gate: Arc::clone(&self.core.gate) }
+    }
+}
+
+/// A function waiting in the ready queue: Python's `asyncio.Handle`. Dropping it changes nothing.
+pub struct Handle {
+    callback: Rc<Callback>,
+}
+
+impl Handle {
+    /// The function is not called any more, and what it captured is dropped now.
+    pub fn cancel(&self) {
+        self.callback.cancel();
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.callback.is_cancelled()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cancelled = if self.cancelled() { " cancelled" } else { "" };
+        write!(f, "<Handle{cancelled} {}>", self.callback.name())
+    }
+}
+
+/// A function waiting for its time: Python's `asyncio.TimerHandle`. Dropping it changes nothing.
+pub struct TimerHandle {
+    core: Weak<Core>,
+    timer: Rc<Timer>,
+    deadline: Instant,
+}
+
+impl TimerHandle {
+    /// The function is not called any more, and what it captured is dropped now.
+    pub fn cancel(&self) {
+        if let Some(core) = self.core.upgrade() {
+            core.timers.cancel(&self.timer);
+        }
+        self.timer.cancel_call();
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.timer.is_cancelled()
+    }
+
+    /// When the function is due, on the clock of [`EventLoop::time`].
+    #[must_use]
+    pub fn when(&self) -> f64 {
+        self.deadline.saturating_duration_since(epoch()).as_secs_f64()
+    }
+}
+
+impl fmt::Debug for TimerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cancelled = if self.cancelled() { " cancelled" } else { "" };
+        write!(f, "<TimerHandle{cancelled} when={:.6}>", self.when())
+    }
+}
+
+/// A loop as other threads see it: something to send functions to. Clones are cheap.
+#[derive(Clone)]
+pub struct LoopHandle {
+    gate: Arc<Gate>,
+}
+
+impl LoopHandle {
+    /// Calls `function` on the loop's thread in its next turn; wakes an idle loop. When the loop does not run now, the
+    /// function waits for its next run.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`] "Event loop is closed".
+    #[track_caller]
+    pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) {
+        self.send(Box::new(function));
+    }
+
+    #[track_caller]
+    fn send(&self, function: Box<dyn FnOnce() + Send>) {
+        if self.gate.inject(Injected::Call(function)).is_err() {
+            misuse("Event loop is closed");
+        }
+    }
+
+    /// As [`call_soon_threadsafe`](Self::call_soon_threadsafe), for whoever expects the loop to be gone one day.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] "Event loop is closed".
+    pub fn try_call_soon(&self, function: impl FnOnce() + Send + 'static) -> Result<(), RuntimeError> {
+        let sent = self.gate.inject(Injected::Call(Box::new(function)));
+        sent.map_err(|_| RuntimeError::new("Event loop is closed"))
+    }
+}
+
+impl fmt::Debug for LoopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<LoopHandle>")
+    }
+}

@@ -1,0 +1,145 @@
+//! "Stop!" from outside: one flag that a busy loop polls for free, an idle event loop is woken by, and a blocking
+//! sleep ends on. Raised by SIGINT or the worker's control socket; consumed by the thread that runs cells.
+//!
+//! 1. Any thread may [`request`]; the request stays pending until the cell thread takes it, and is taken once.
+//! 2. Only the cell thread takes it: by [`checkpoint`] inside computing code, by the event loop between two steps,
+//!    or by [`interruptible_sleep`]. Elsewhere all three ignore it.
+//! 3. It is never raised while the thread already unwinds: a destructor must not be torn out of its work.
+
+mod signal;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use signal::assume_external_source;
+pub(crate) use signal::listen;
+
+use crate::error::{KeyboardInterrupt, raise_interrupt};
+use crate::thread_id;
+
+static PENDING: AtomicBool = AtomicBool::new(false);
+/// The identity of the thread that takes interrupts; 0 stands for the main thread.
+static CELL_THREAD: AtomicU64 = AtomicU64::new(0);
+/// Whoever waits idly on the cell thread. The lock orders "flag set" against "going to sleep".
+static IDLE: Mutex<Option<Waker>> = Mutex::new(None);
+static SLEEPER: Condvar = Condvar::new();
+
+/// Raises [`KeyboardInterrupt`] here when one is pending and this is the cell thread.
+///
+/// Generated code calls it at the start of every loop body and function; it costs one relaxed load.
+/// Unwinds without running the panic hook, and consumes the request.
+#[inline(always)]
+pub fn checkpoint() {
+    if PENDING.load(Ordering::Relaxed) {
+        raise_pending();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn raise_pending() {
+    if take() {
+        raise_interrupt();
+    }
+}
+
+/// Asks the cell thread to stop what it does: wakes its idle loop or its sleep. Callable from any thread (it takes a
+/// lock, so not from a signal handler proper). A second request before the first was taken is the same request.
+pub fn request() {
+    PENDING.store(true, Ordering::SeqCst);
+    let waker = idle().clone();
+    SLEEPER.notify_all();
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Forgets a pending request, so that it does not hit the next cell.
+pub fn clear() {
+    PENDING.store(false, Ordering::SeqCst);
+}
+
+/// Whether a request waits to be taken.
+#[must_use]
+pub fn is_pending() -> bool {
+    PENDING.load(Ordering::SeqCst)
+}
+
+/// Makes the calling thread the one that takes interrupts; without a call that is the main thread.
+pub fn set_cell_thread() {
+    CELL_THREAD.store(thread_id::current(), Ordering::SeqCst);
+}
+
+/// Takes a pending request if this thread may: the caller then owes a [`KeyboardInterrupt`].
+pub(crate) fn take() -> bool {
+    PENDING.load(Ordering::Relaxed) && is_cell_thread() && !thread::panicking() && PENDING.swap(false, Ordering::SeqCst)
+}
+
+/// Whether interrupts are for this thread.
+pub(crate) fn is_cell_thread() -> bool {
+    match CELL_THREAD.load(Ordering::Relaxed) {
+        0 => thread_id::is_main(),
+        id => id == thread_id::current(),
+    }
+}
+
+/// Names who is to be woken by [`request`] while the cell thread drives a loop; `None` when it no longer does.
+pub(crate) fn set_idle_waker(waker: Option<Waker>) {
+    let old = std::mem::replace(&mut *idle(), waker);
+    // Dropped here, outside the lock: a waker's destructor is not ours.
+    drop(old);
+}
+
+/// Whether the cell thread currently waits for or runs an event loop.
+pub(crate) fn is_loop_driven() -> bool {
+    idle().is_some()
+}
+
+fn idle() -> MutexGuard<'static, Option<Waker>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Blocks the thread for `duration`, as [`std::thread::sleep`], but unwinds with [`KeyboardInterrupt`] as soon as an
+/// interrupt is requested on the cell thread.
+pub fn interruptible_sleep(duration: Duration) {
+    if !is_cell_thread() {
+        thread::sleep(duration);
+        return;
+    }
+    let end = Instant::now().checked_add(duration);
+    let mut guard = idle();
+    loop {
+        if PENDING.load(Ordering::SeqCst) {
+            drop(guard);
+            raise_pending();
+            // Pending, yet not ours to take now (we unwind already): sleep the rest without looking.
+            thread::sleep(end.map_or(duration, |end| end.saturating_duration_since(Instant::now())));
+            return;
+        }
+        let left = match end {
+            Some(end) => end.saturating_duration_since(Instant::now()),
+            None => Duration::from_secs(3600),
+        };
+        if left.is_zero() {
+            return;
+        }
+        guard = SLEEPER.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// Runs `body` and returns [`KeyboardInterrupt`] as a value when the user interrupted it: Python's
+/// `try: … except KeyboardInterrupt`. Every other panic goes on.
+///
+/// # Errors
+/// [`KeyboardInterrupt`] when `body` unwound with it.
+pub fn catch_interrupt<T>(body: impl FnOnce() -> T) -> Result<T, KeyboardInterrupt> {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(value) => Ok(value),
+        Err(payload) if payload.is::<KeyboardInterrupt>() => Err(KeyboardInterrupt),
+        Err(payload) => resume_unwind(payload),
+    }
+}

@@ -1,0 +1,117 @@
+//! Tasks as a list: `all_tasks`, `current_task`, and the handle they give, which knows no result type.
+//! For notebooks and monitors that watch tasks they did not start.
+
+use std::fmt;
+use std::rc::Rc;
+
+use super::{join, repr};
+use crate::current;
+use crate::error::{Exception, Kind};
+use crate::state::cell::{AnyCell, Status};
+
+/// A task seen from outside: everything but its result. Clones refer to the same task and compare equal.
+#[derive(Clone)]
+pub struct AnyTask {
+    cell: Rc<AnyCell>,
+}
+
+impl AnyTask {
+    pub(crate) fn new(cell: Rc<AnyCell>) -> Self {
+        Self { cell }
+    }
+
+    pub(crate) fn cell(&self) -> Rc<AnyCell> {
+        Rc::clone(&self.cell)
+    }
+
+    /// Whether a `KeyboardInterrupt` ended the task: then it has stopped the loop by itself.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        let kind = self.cell.head.if_rare(|rare| rare.exception.as_ref().map(Exception::kind)).flatten();
+        kind == Some(Kind::Interrupt)
+    }
+
+    /// Raises what kept the task from finishing well.
+    #[track_caller]
+    pub(crate) fn check_result(&self) {
+        join::check_finished(&self.cell.head, &self.cell);
+    }
+
+    /// Whether the task has ended.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        !self.cell.head.is_pending()
+    }
+
+    /// Whether the task was cancelled.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.cell.head.status.get() == Status::Cancelled
+    }
+
+    /// Asks the task to stop, as [`Task::cancel`](crate::Task::cancel).
+    pub fn cancel(&self) -> bool {
+        self.cell.cancel()
+    }
+
+    /// The exception that ended the task, as [`Task::exception`](crate::Task::exception).
+    ///
+    /// # Panics
+    /// As [`Task::exception`](crate::Task::exception).
+    #[track_caller]
+    #[must_use]
+    pub fn exception(&self) -> Option<Exception> {
+        join::exception(&self.cell)
+    }
+
+    /// The task's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        repr::name(&self.cell)
+    }
+
+    /// The name of the function whose coroutine the task runs.
+    #[must_use]
+    pub fn coroutine_name(&self) -> &'static str {
+        repr::coroutine(self.cell.body.type_name())
+    }
+}
+
+impl PartialEq for AnyTask {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.cell, &other.cell)
+    }
+}
+
+impl Eq for AnyTask {}
+
+impl fmt::Debug for AnyTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&repr::of(&self.cell, None))
+    }
+}
+
+/// The tasks of the running loop that have not ended, oldest first: Python's `asyncio.all_tasks`.
+///
+/// # Panics
+/// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a coroutine; there, ask
+/// [`EventLoop::all_tasks`](crate::EventLoop::all_tasks).
+#[track_caller]
+#[must_use]
+pub fn all_tasks() -> Vec<AnyTask> {
+    of_loop(&current::expect_running())
+}
+
+pub(crate) fn of_loop(core: &crate::state::core::Core) -> Vec<AnyTask> {
+    core.tasks.borrow().list().into_iter().map(AnyTask::new).collect()
+}
+
+/// The task whose coroutine is running, `None` in a callback: Python's `asyncio.current_task`.
+///
+/// # Panics
+/// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a loop's run.
+#[track_caller]
+#[must_use]
+pub fn current_task() -> Option<AnyTask> {
+    drop(current::expect_running());
+    current::task().map(AnyTask::new)
+}

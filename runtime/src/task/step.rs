@@ -1,0 +1,245 @@
+//! The life of a task without its types: it enters a loop, takes steps, ends, tells who waits.
+//! `Task` starts tasks here; async-task and the driver call the steps.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::repr;
+use crate::current;
+use crate::error::{Exception, InTask, Kind};
+use crate::report::{Report, deliver};
+use crate::state::callback::Callback;
+use crate::state::cell::{AnyCell, Status, Waiter};
+use crate::state::core::Core;
+use crate::state::ready::Handle;
+
+/// The one future type that async-task is compiled for.
+struct Step {
+    cell: Rc<AnyCell>,
+}
+
+impl Future for Step {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        step(&self.cell, cx)
+    }
+}
+
+/// Enters a new task into `core`: its first step goes to the end of the ready queue.
+#[track_caller]
+pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
+    core.check_closed();
+    let gate = Arc::clone(&core.gate);
+    let future = Step { cell: Rc::clone(&cell) };
+    // SAFETY: `Step` is not `Send`, and async-task asks that it is polled and dropped only on this thread: both happen
+    // only through its `Runnable`, which `schedule` hands to the gate, and the gate gives runnables out, and drops
+    // them, on the owner's thread alone. The schedule function is `Send`, `Sync` and `'static`, as is `Step`'s lifetime.
+    let (runnable, handle) =
+        unsafe { async_task::Builder::new().spawn_unchecked(|()| future, move |runnable| gate.schedule(runnable)) };
+    handle.detach();
+    cell.head.waker.set(Some(runnable.waker()));
+    let place = core.tasks.borrow_mut().insert(Rc::clone(&cell));
+    cell.head.place.set(place);
+    core.gate.push(Handle::Task(runnable));
+}
+
+/// Names the task on this thread for as long as its step lasts.
+struct Stepping {
+    outer: Option<Rc<AnyCell>>,
+    _mark: InTask,
+}
+
+impl Stepping {
+    fn enter(cell: &Rc<AnyCell>) -> Self {
+        Self { outer: current::set_task(Some(Rc::clone(cell))), _mark: InTask::enter() }
+    }
+}
+
+impl Drop for Stepping {
+    fn drop(&mut self) {
+        drop(current::set_task(self.outer.take()));
+    }
+}
+
+fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
+    let head = &cell.head;
+    if !head.is_pending() {
+        return Poll::Ready(());
+    }
+    drop(head.awaits.take());
+    let stepping = Stepping::enter(cell);
+    if head.must_cancel.get() {
+        let dropped = catch_unwind(AssertUnwindSafe(|| cell.body.clear()));
+        drop(stepping);
+        match dropped {
+            Ok(()) => end(cell, Status::Cancelled),
+            Err(payload) => fail(cell, payload),
+        }
+        return Poll::Ready(());
+    }
+    let polled = catch_unwind(AssertUnwindSafe(|| cell.body.poll(cx)));
+    drop(stepping);
+    match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        // Cancelled by itself in its last step, with no await point left to heed it: Python discards the value, too.
+        Ok(Poll::Ready(())) if head.must_cancel.get() => {
+            clear_quietly(cell);
+            end(cell, Status::Cancelled);
+        }
+        Ok(Poll::Ready(())) => end(cell, Status::Finished),
+        Err(payload) => {
+            clear_quietly(cell);
+            fail(cell, payload);
+        }
+    }
+    Poll::Ready(())
+}
+
+/// Drops the body of a task that has already ended badly: a second panic adds nothing.
+fn clear_quietly(cell: &AnyCell) {
+    let _mark = InTask::enter();
+    let _ = catch_unwind(AssertUnwindSafe(|| cell.body.clear()));
+}
+
+/// Ends a task whose step panicked.
+#[cold]
+fn fail(cell: &Rc<AnyCell>, payload: Box<dyn Any + Send>) {
+    let exception = Exception::from_payload(&*payload);
+    match exception.kind() {
+        Kind::Cancelled => end(cell, Status::Cancelled),
+        kind => {
+            if kind == Kind::Interrupt
+                && let Some(core) = cell.head.home()
+            {
+                core.interrupted.set(true);
+            }
+            end_with(cell, exception);
+        }
+    }
+}
+
+/// Ends a task or future with an exception.
+pub(crate) fn end_with(cell: &Rc<AnyCell>, exception: Exception) {
+    cell.head.with_rare(|rare| rare.exception = Some(exception));
+    cell.head.unseen.set(true);
+    end(cell, Status::Failed);
+    if !cell.head.held.get() {
+        cell.report_unseen();
+    }
+}
+
+/// Ends a task or future: out of the registry, and everybody who waits goes to the ready queue, in order.
+pub(crate) fn end(cell: &Rc<AnyCell>, status: Status) {
+    let head = &cell.head;
+    head.status.set(status);
+    drop(head.awaits.take());
+    drop(head.waker.take());
+    let first = head.waiter.take();
+    let others = head.if_rare(|rare| std::mem::take(&mut rare.waiters)).unwrap_or_default();
+    let core = head.home();
+    if let Some(core) = &core {
+        let registered = core.tasks.borrow_mut().remove(head.place.replace(u32::MAX));
+        drop(registered);
+    }
+    if let Some(waker) = first {
+        waker.wake();
+    }
+    for waiter in others {
+        match (waiter, &core) {
+            (Waiter::Wake(waker), _) => waker.wake(),
+            (Waiter::Call(callback), Some(core)) => core.gate.push(Handle::Call(callback)),
+            (Waiter::Call(_), None) => {}
+        }
+    }
+}
+
+/// Ends a task whose frame goes away: if it is still pending its coroutine is dropped, and it counts as cancelled.
+pub(crate) fn abandon(cell: &Rc<AnyCell>) {
+    clear_quietly(cell);
+    cell.head.held.set(false);
+    cell.head.unseen.set(false);
+    if cell.head.is_pending() {
+        end(cell, Status::Cancelled);
+    }
+}
+
+impl AnyCell {
+    /// Asks the task to stop: what it awaits first, else itself in its next step. False when it has ended.
+    pub(crate) fn cancel(&self) -> bool {
+        let head = &self.head;
+        if !head.is_pending() {
+            return false;
+        }
+        if head.number() == 0 {
+            return self.cancel_parts();
+        }
+        if let Some(inner) = head.awaits.take() {
+            let reached = inner.cancel();
+            head.awaits.set(Some(inner));
+            if reached {
+                return true;
+            }
+        }
+        head.must_cancel.set(true);
+        if let Some(waker) = head.waker.take() {
+            waker.wake_by_ref();
+            head.waker.set(Some(waker));
+        }
+        true
+    }
+
+    /// A gathering is cancelled by cancelling its children, in order; it ends when they have.
+    fn cancel_parts(&self) -> bool {
+        let Some(parts) = self.head.if_rare(|rare| rare.parts.clone()).flatten() else { return false };
+        let mut reached = false;
+        for child in &parts.children {
+            reached |= child.cancel();
+        }
+        parts.cancelled.set(parts.cancelled.get() || reached);
+        reached
+    }
+
+    /// Adds a done callback; one of an ended task goes to the ready queue at once.
+    pub(crate) fn when_done(&self, callback: Rc<Callback>) {
+        if self.head.is_pending() {
+            self.head.with_rare(|rare| rare.waiters.push(Waiter::Call(callback)));
+        } else if let Some(core) = self.head.home() {
+            core.gate.push(Handle::Call(callback));
+        }
+    }
+
+    /// The exception of a failed task, which counts as retrieved from now on.
+    pub(crate) fn seen_exception(&self) -> Option<Exception> {
+        self.head.unseen.set(false);
+        self.head.if_rare(|rare| rare.exception.clone()).flatten()
+    }
+
+    /// Says that nobody took the exception, once.
+    pub(crate) fn report_unseen(&self) {
+        if !self.head.unseen.replace(false) {
+            return;
+        }
+        if let Some(exception) = self.seen_exception() {
+            let message = if self.head.number() == 0 { "_GatheringFuture" } else { "Task" };
+            let message = format!("{message} exception was never retrieved");
+            deliver(self.head.home().as_deref(), &Report::new(message, Some(repr::of(self, None)), exception));
+        }
+    }
+
+    /// Ends the task without a word, because its loop or its frame goes away: the coroutine is dropped here and now.
+    pub(crate) fn evict(&self) {
+        drop(self.head.awaits.take());
+        drop(self.head.waker.take());
+        drop(self.head.waiter.take());
+        let waiters = self.head.if_rare(|rare| std::mem::take(&mut rare.waiters));
+        drop(waiters);
+        self.head.place.set(u32::MAX);
+        clear_quietly(self);
+    }
+}

@@ -1,0 +1,134 @@
+//! `sleep`, and what counts as a number of seconds. Coroutines await it; the loop's timers do the work.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::current;
+use crate::state::core::Core;
+use crate::state::timers::Timer;
+
+/// A length of time: any number of seconds, or a [`Duration`]. Negative numbers and NaN count as 0, and what is too
+/// long for a [`Duration`] as the longest one.
+pub trait Seconds {
+    /// This length as a [`Duration`].
+    fn duration(self) -> Duration;
+}
+
+impl Seconds for Duration {
+    fn duration(self) -> Duration {
+        self
+    }
+}
+
+impl Seconds for f64 {
+    fn duration(self) -> Duration {
+        from_float(self)
+    }
+}
+
+impl Seconds for f32 {
+    fn duration(self) -> Duration {
+        from_float(self.into())
+    }
+}
+
+macro_rules! integers {
+    ($($ty:ty),*) => {$(
+        impl Seconds for $ty {
+            fn duration(self) -> Duration {
+                // What does not fit is negative (0) or longer than any clock (the maximum).
+                u64::try_from(self).map_or_else(
+                    |_| if self > 0 { Duration::MAX } else { Duration::ZERO },
+                    Duration::from_secs,
+                )
+            }
+        }
+    )*};
+}
+
+integers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
+fn from_float(seconds: f64) -> Duration {
+    if seconds > 0.0 { Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) } else { Duration::ZERO }
+}
+
+/// The moment `delay` from now, or one so far that it never comes.
+pub(crate) fn deadline_after(delay: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Instant::now() + delay.min(CENTURY)
+}
+
+/// Suspends the coroutine for `delay`: seconds as a number, or a [`Duration`]. 0, negative numbers and NaN suspend it
+/// for one turn. Never wakes early. Dropping it cancels it.
+///
+/// The time counts from the first poll, that is from `.await`, as in Python.
+///
+/// # Panics
+/// The await raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a loop's run.
+pub fn sleep(delay: impl Seconds) -> Sleep {
+    Sleep { stage: Stage::New(delay.duration()) }
+}
+
+/// The future of [`sleep`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Sleep {
+    stage: Stage,
+}
+
+enum Stage {
+    New(Duration),
+    /// For a delay of 0: gave its turn away.
+    Yielded,
+    Armed(Rc<Timer>, Weak<Core>),
+    Done,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.stage {
+            Stage::New(Duration::ZERO) => {
+                cx.waker().wake_by_ref();
+                self.stage = Stage::Yielded;
+                Poll::Pending
+            }
+            Stage::New(delay) => {
+                let core = current::expect_running();
+                let timer = Rc::new(Timer::sleeper(cx.waker().clone()));
+                core.timers.arm(deadline_after(*delay), Rc::clone(&timer));
+                self.stage = Stage::Armed(timer, Rc::downgrade(&core));
+                Poll::Pending
+            }
+            Stage::Armed(timer, _) if !timer.has_fired() => {
+                timer.set_waker(cx.waker());
+                Poll::Pending
+            }
+            Stage::Yielded | Stage::Armed(..) | Stage::Done => {
+                self.stage = Stage::Done;
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Stage::Armed(timer, core) = &self.stage
+            && let Some(core) = core.upgrade()
+        {
+            core.timers.cancel(timer);
+        }
+    }
+}
+
+impl std::fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<coroutine object sleep>")
+    }
+}

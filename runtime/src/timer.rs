@@ -1,0 +1,37 @@
+//! The course's stopwatch: `start_timer()` says zero, `show_timer(message)` says how long ago that was.
+//! Cells and lessons call it to see when things happen.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+/// Zero, shared by all threads and all cells.
+static ZERO: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Sets the zero and prints `---------- zero`.
+pub fn start_timer() {
+    let mut zero = ZERO.lock().unwrap_or_else(PoisonError::into_inner);
+    print_line("---------- zero");
+    *zero = Some(Instant::now());
+}
+
+/// Prints the time since [`start_timer`] and the message: `1s + 003ms message`. Seconds and milliseconds are cut off,
+/// not rounded. Without an earlier [`start_timer`] the first call sets the zero.
+pub fn show_timer(message: impl Display) {
+    show(&message);
+}
+
+fn show(message: &dyn Display) {
+    let zero = *ZERO.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    let elapsed = zero.elapsed();
+    print_line(&format!("{}s + {:03}ms {message}", elapsed.as_secs(), elapsed.subsec_millis()));
+}
+
+#[expect(clippy::print_stdout, reason = "what it is for")]
+fn print_line(line: &str) {
+    println!("{line}");
+    // A lesson's line must be seen at its time, also when stdout is a pipe. A closed one is the next print's trouble.
+    let _ = std::io::stdout().flush();
+}
