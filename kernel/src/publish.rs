@@ -32,7 +32,6 @@ pub(crate) struct Message {
     /// The bytes of the header of the request that it belongs to.
     pub(crate) parent: Bytes,
     pub(crate) msg_type: &'static str,
-    pub(crate) metadata: Value,
     pub(crate) content: Value,
 }
 
@@ -164,7 +163,7 @@ impl Publisher {
     }
 
     fn publish(&self, msg_type: &'static str, content: Value) {
-        let message = Message { parent: self.parent.clone(), msg_type, metadata: Value::Object(Map::new()), content };
+        let message = Message { parent: self.parent.clone(), msg_type, content };
         match &self.sink {
             // An error means that the kernel is ending and that nobody reads any more.
             Sink::Iopub(queue) => drop(queue.send(ToIopub::Message(message))),

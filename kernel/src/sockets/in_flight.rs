@@ -1,8 +1,8 @@
-//! Counts the messages that zeromq still holds, so that the kernel can end without losing any.
+//! Counts the messages that the sockets still hold, so that the kernel can end without losing any.
 //! Used by `sockets::router` and `sockets::iopub` for each message, and by `kernel` at the end.
 //!
-//! zeromq has neither a linger time nor a flush. But it drops a message once it has written it,
-//! so the last frame of each message carries a guard whose `Drop` counts.
+//! zeromq has neither a linger time nor a flush. But like our own iopub it drops a message once
+//! it has written it, so one frame of each message carries a guard whose `Drop` counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// The number of messages given to zeromq and not yet written.
+/// The number of messages given to a socket and not yet written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InFlight(Arc<watch::Sender<usize>>);
 
@@ -22,13 +22,10 @@ struct Counted {
 }
 
 impl InFlight {
-    /// Counts the message `frames` from now on.
-    pub(super) fn track(&self, frames: &mut [Bytes]) {
-        let Some(last) = frames.last_mut() else {
-            return;
-        };
+    /// Counts a message, of which `frame` is a part, until the last copy of the frame is gone.
+    pub(super) fn track(&self, frame: Bytes) -> Bytes {
         self.0.send_modify(|count| *count += 1);
-        *last = Bytes::from_owner(Counted { bytes: last.clone(), count: self.clone() });
+        Bytes::from_owner(Counted { bytes: frame, count: self.clone() })
     }
 
     /// Waits until nothing is left, but no longer than `limit`: a client that does not read must
@@ -60,11 +57,10 @@ mod tests {
     #[tokio::test]
     async fn a_message_counts_until_its_last_copy_is_gone() {
         let unsent = InFlight::default();
-        let mut frames = [Bytes::from_static(b"a"), Bytes::from_static(b"b")];
-        unsent.track(&mut frames);
-        assert_eq!(frames, ["a", "b"]);
-        let copy = frames.clone();
-        drop(frames);
+        let frame = unsent.track(Bytes::from_static(b"a"));
+        assert_eq!(frame, "a");
+        let copy = frame.clone();
+        drop(frame);
         assert_eq!(*unsent.0.borrow(), 1);
         drop(copy);
         unsent.drained(Duration::from_secs(60)).await;

@@ -1,62 +1,162 @@
 //! The socket on which all clients see what happens in the kernel. One task owns it.
 //! Spawned by `kernel`, fed through the queue of `publish::Outbox`.
 //!
+//! This is an XPUB of our own: no crate welcomes every subscriber, keeps a stuck one from
+//! holding up the kernel, and never loses a status or a result, all at once.
+//!
 //! Invariants:
-//! 1. Messages leave in the order of the queue; none is merged or dropped here. (zeromq drops
-//!    messages of a subscriber that is 100,000 behind.)
-//! 2. No subscriber is waited for: zeromq has a queue and a writer for each.
+//! 1. Messages leave in the order of the queue; none is merged.
+//! 2. No subscriber is waited for: each has its own backlog and writer.
+//! 3. Only stream text is ever left out, for a subscriber that is far behind, and it is told so.
+//!    One that is hopelessly behind is disconnected.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedReceiver;
-use zeromq::{PubSocket, SocketSend, ZmqMessage};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::spawn_local;
 
+use super::backlog::Backlog;
 use super::in_flight::InFlight;
-use crate::protocol::wire::{Outgoing, Wire};
+use super::listener::Listener;
+use super::subscriber::{Event, Id, accept};
+use super::zmtp::{self, Change};
+use crate::protocol::wire::{EMPTY_OBJECT, Outgoing, Wire};
 use crate::publish::{Message, ToIopub};
 
-/// A bound PUB socket.
+/// A subscriber with more than this to read gets no stream text.
+const FAR_BEHIND: usize = 64 << 20;
+/// A subscriber with more than this to read is disconnected.
+const HOPELESS: usize = 1 << 30;
+
+/// A bound XPUB socket.
 pub(crate) struct Iopub {
-    socket: PubSocket,
+    listener: Listener,
     unsent: InFlight,
 }
 
+struct Subscriber {
+    backlog: Rc<Backlog>,
+    topics: Vec<Bytes>,
+    /// Stream messages left out since the last notice, and the parent of the last of them.
+    skipped: u64,
+    skipped_parent: Bytes,
+}
+
+/// The subscribers and what is needed to write to them.
+struct Subscribers {
+    wire: Rc<Wire>,
+    unsent: InFlight,
+    all: BTreeMap<Id, Subscriber>,
+}
+
 impl Iopub {
-    pub(super) fn new(socket: PubSocket, unsent: InFlight) -> Self {
-        Self { socket, unsent }
+    pub(super) fn new(listener: Listener, unsent: InFlight) -> Self {
+        Self { listener, unsent }
     }
 
     /// Sends what comes through `queue`, until all its senders are gone.
-    pub(crate) async fn run(mut self, wire: Rc<Wire>, mut queue: UnboundedReceiver<ToIopub>) {
-        while let Some(item) = queue.recv().await {
+    pub(crate) async fn run(self, wire: Rc<Wire>, mut queue: UnboundedReceiver<ToIopub>) {
+        let (events, mut happened) = unbounded_channel();
+        spawn_local(accept(self.listener, events));
+        let mut subscribers = Subscribers { wire, unsent: self.unsent, all: BTreeMap::new() };
+        loop {
+            // Subscriptions first: who has subscribed before a message should get it.
+            let item = tokio::select! {
+                biased;
+                Some(event) = happened.recv() => {
+                    subscribers.apply(event);
+                    continue;
+                }
+                item = queue.recv() => item,
+            };
             match item {
-                ToIopub::Message(message) => self.send(encode(&wire, &message)).await,
+                Some(ToIopub::Message(message)) => subscribers.publish(&message),
                 // Nobody waiting any more is fine.
-                ToIopub::Flush(done) => drop(done.send(())),
+                Some(ToIopub::Flush(done)) => drop(done.send(())),
+                None => return,
+            }
+        }
+    }
+}
+
+impl Subscribers {
+    fn apply(&mut self, event: Event) {
+        match event {
+            Event::Joined(id, backlog) => {
+                let subscriber = Subscriber { backlog, topics: Vec::new(), skipped: 0, skipped_parent: EMPTY_OBJECT };
+                self.all.insert(id, subscriber);
+            }
+            Event::Left(id) => drop(self.all.remove(&id)),
+            Event::Changed(id, Change::Subscribe(topic)) => self.subscribe(id, topic),
+            Event::Changed(id, Change::Cancel(topic)) => {
+                if let Some(subscriber) = self.all.get_mut(&id)
+                    && let Some(index) = subscriber.topics.iter().position(|known| *known == topic)
+                {
+                    subscriber.topics.swap_remove(index);
+                }
             }
         }
     }
 
-    async fn send(&mut self, mut frames: Vec<Bytes>) {
-        self.unsent.track(&mut frames);
-        let Ok(message) = ZmqMessage::try_from(frames) else {
+    /// Welcomes the subscriber, so that it knows from when on it misses nothing.
+    fn subscribe(&mut self, id: Id, topic: Bytes) {
+        let Some(subscriber) = self.all.get_mut(&id) else {
             return;
         };
-        if let Err(error) = self.socket.send(message).await {
-            tracing::warn!("a message on the iopub socket was not sent: {error}");
+        subscriber.topics.push(topic.clone());
+        if let Ok(subscription) = std::str::from_utf8(&topic) {
+            let content = json!({ "subscription": subscription });
+            let message = encode(&self.wire, topic.clone(), "iopub_welcome", &EMPTY_OBJECT, &content);
+            subscriber.backlog.push(self.unsent.track(message));
+        }
+    }
+
+    fn publish(&mut self, message: &Message) {
+        let topic = topic(&self.wire, message);
+        // Encoded even when nobody listens: ids and dates go on as if somebody did.
+        let encoded = encode(&self.wire, topic.clone(), message.msg_type, &message.parent, &message.content);
+        let encoded = self.unsent.track(encoded);
+        let is_stream = message.msg_type == "stream";
+        for subscriber in self.all.values_mut().filter(|subscriber| subscriber.wants(&topic)) {
+            let behind = subscriber.backlog.bytes();
+            if behind > HOPELESS {
+                tracing::warn!("disconnected a subscriber that is {behind} bytes behind");
+                subscriber.backlog.close();
+            } else if is_stream && behind > FAR_BEHIND {
+                subscriber.skipped += 1;
+                subscriber.skipped_parent = message.parent.clone();
+            } else {
+                if let Some(notice) = subscriber.take_notice(&self.wire) {
+                    subscriber.backlog.push(self.unsent.track(notice));
+                }
+                subscriber.backlog.push(encoded.clone());
+            }
         }
     }
 }
 
-fn encode(wire: &Wire, message: &Message) -> Vec<Bytes> {
-    wire.encode(&Outgoing {
-        prefix: &[topic(wire, message)],
-        msg_type: message.msg_type,
-        parent: &message.parent,
-        metadata: &message.metadata,
-        content: &message.content,
-    })
+impl Subscriber {
+    fn wants(&self, topic: &[u8]) -> bool {
+        self.topics.iter().any(|prefix| topic.starts_with(prefix))
+    }
+
+    /// Says once what was left out, before anything else is sent.
+    fn take_notice(&mut self, wire: &Wire) -> Option<Bytes> {
+        let skipped = std::mem::take(&mut self.skipped);
+        if skipped == 0 {
+            return None;
+        }
+        let text = format!("[{skipped} pieces of output are missing here: they came faster than they were read]\n");
+        let content = json!({ "name": "stderr", "text": text });
+        Some(encode(wire, Bytes::from_static(b"stream.stderr"), "stream", &self.skipped_parent, &content))
+    }
+}
+
+fn encode(wire: &Wire, topic: Bytes, msg_type: &str, parent: &Bytes, content: &Value) -> Bytes {
+    zmtp::encode(&wire.encode(&Outgoing { prefix: &[topic], msg_type, parent, metadata: &json!({}), content }))
 }
 
 /// What subscribers can filter by: `stream.stdout`, else `kernel.SESSION.TYPE`.
@@ -69,20 +169,5 @@ fn topic(wire: &Wire, message: &Message) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::protocol::wire::EMPTY_OBJECT;
-
-    #[test]
-    fn topics_name_the_stream_or_the_type() {
-        let wire = Wire::new("");
-        let message = |msg_type, content| Message { parent: EMPTY_OBJECT, msg_type, metadata: json!({}), content };
-        let stream = message("stream", json!({"name": "stdout", "text": ""}));
-        assert_eq!(topic(&wire, &stream), "stream.stdout");
-        let status = message("status", json!({"execution_state": "idle"}));
-        let expected = format!("kernel.{}.status", wire.session());
-        assert_eq!(topic(&wire, &status), expected);
-    }
-}
+#[path = "iopub_tests.rs"]
+mod tests;

@@ -12,14 +12,30 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use zeromq::{Listener, ZmqError};
+use zeromq::ZmqError;
 
 use crate::protocol::connection::{Connection, Transport};
+
+/// Accepts connections.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Ipc(UnixListener),
+}
 
 /// A listener and how to call it in messages.
 pub(super) struct Bound {
     pub(super) listener: Listener,
     pub(super) address: String,
+}
+
+impl From<Listener> for zeromq::Listener {
+    fn from(listener: Listener) -> Self {
+        match listener {
+            Listener::Tcp(listener) => listener.into(),
+            Listener::Ipc(listener) => listener.into(),
+        }
+    }
 }
 
 /// The socket files of the `ipc` transport. The kernel owns them: dropping this removes them.
@@ -70,7 +86,7 @@ pub(super) fn listen(
 
 fn listen_tcp(ip: &str, port: u16) -> io::Result<Listener> {
     // The standard library sets SO_REUSEADDR, so a restarted kernel gets its ports at once.
-    TcpListener::bind((bare_host(ip), port)).map(Listener::from)
+    TcpListener::bind((bare_host(ip), port)).map(Listener::Tcp)
 }
 
 /// ZeroMQ writes `*` for all interfaces, and IPv6 addresses in brackets.
@@ -89,7 +105,7 @@ fn listen_ipc(path: &str, files: &mut IpcFiles) -> io::Result<Listener> {
     }
     let listener = UnixListener::bind(path)?;
     files.0.push(path.to_owned());
-    Ok(listener.into())
+    Ok(Listener::Ipc(listener))
 }
 
 #[cfg(test)]

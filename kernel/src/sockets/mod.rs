@@ -1,16 +1,20 @@
 //! The five sockets of a Jupyter kernel. Bound by `kernel`, used by `dispatch`.
 //!
 //! Invariants:
-//! 1. Only this folder knows the `zeromq` crate; elsewhere a message is a list of frames.
+//! 1. Only this folder knows ZeroMQ, as a crate or as bytes; elsewhere a message is a list of
+//!    frames.
 //! 2. Each socket has one owner, and nothing that a client sends ends a socket.
 
+mod backlog;
 pub(crate) mod heartbeat;
 mod in_flight;
 pub(crate) mod iopub;
 mod listener;
 pub(crate) mod router;
+mod subscriber;
+mod zmtp;
 
-use zeromq::{PubSocket, RouterSocket, Socket};
+use zeromq::{RouterSocket, Socket};
 
 use crate::protocol::connection::Connection;
 use in_flight::InFlight;
@@ -38,31 +42,30 @@ impl Sockets {
     pub(crate) async fn bind(connection: &Connection) -> Result<Self, BindError> {
         let unsent = InFlight::default();
         let mut files = IpcFiles::default();
-        // The order is that in which clients look for them: VS Code waits for shell and iopub.
-        let shell = bind::<RouterSocket>("shell", connection, connection.shell_port, &mut files);
-        let shell = Router::new("shell", shell.await?, unsent.clone());
-        let iopub = bind::<PubSocket>("iopub", connection, connection.iopub_port, &mut files);
-        let iopub = Iopub::new(iopub.await?, unsent.clone());
-        let control = bind::<RouterSocket>("control", connection, connection.control_port, &mut files);
-        let control = Router::new("control", control.await?, unsent.clone());
-        let stdin = bind::<RouterSocket>("stdin", connection, connection.stdin_port, &mut files);
-        let stdin = Router::new("stdin", stdin.await?, unsent.clone());
-        let heartbeat = bind::<RouterSocket>("heartbeat", connection, connection.hb_port, &mut files);
-        let heartbeat = Router::new("heartbeat", heartbeat.await?, unsent.clone());
-        Ok(Self { shell, control, stdin, heartbeat, iopub, unsent, files })
+        let mut listen = |name, port| listener::listen(name, connection, port, &mut files);
+        // In the order in which clients look for them: VS Code waits for shell and iopub.
+        let shell = listen("shell", connection.shell_port)?;
+        let iopub = listen("iopub", connection.iopub_port)?;
+        let control = listen("control", connection.control_port)?;
+        let stdin = listen("stdin", connection.stdin_port)?;
+        let heartbeat = listen("heartbeat", connection.hb_port)?;
+        Ok(Self {
+            shell: router("shell", shell, &unsent).await?,
+            control: router("control", control, &unsent).await?,
+            stdin: router("stdin", stdin, &unsent).await?,
+            heartbeat: router("heartbeat", heartbeat, &unsent).await?,
+            iopub: Iopub::new(iopub.listener, unsent.clone()),
+            unsent,
+            files,
+        })
     }
 }
 
-async fn bind<S: Socket>(
-    name: &'static str,
-    connection: &Connection,
-    port: u16,
-    files: &mut IpcFiles,
-) -> Result<S, BindError> {
-    let Bound { listener, address } = listener::listen(name, connection, port, files)?;
-    let mut socket = S::new();
+async fn router(name: &'static str, bound: Bound, unsent: &InFlight) -> Result<Router, BindError> {
+    let Bound { listener, address } = bound;
+    let mut socket = RouterSocket::new();
     match socket.bind_listener(listener).await {
-        Ok(_) => Ok(socket),
+        Ok(_) => Ok(Router::new(name, socket, unsent.clone())),
         Err(source) => Err(BindError::Socket { name, address, source }),
     }
 }

@@ -54,7 +54,9 @@ impl Receiver {
 impl Sender {
     /// Queues a message. A client that has gone away is not an error for anybody else.
     pub(crate) async fn send(&mut self, mut frames: Vec<Bytes>) {
-        self.unsent.track(&mut frames);
+        if let Some(last) = frames.pop() {
+            frames.push(self.unsent.track(last));
+        }
         let Ok(message) = ZmqMessage::try_from(frames) else {
             return;
         };

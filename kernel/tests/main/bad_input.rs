@@ -88,6 +88,29 @@ fn buffers_do_no_harm() {
 }
 
 #[test]
+fn a_subscriber_that_never_reads_holds_nobody_up() {
+    run(async {
+        let connection = Connection::tcp();
+        let kernel = start(&connection);
+        let mut client = Client::connect(&connection).await;
+        let _stuck = Client::connect(&connection).await;
+        // 32 MB: more than any buffer of the operating system takes.
+        let comm_id = "x".repeat(1 << 20);
+        for _ in 0..32 {
+            let content = json!({"comm_id": comm_id, "target_name": "none"});
+            let sent = client.shell.request("comm_open", content).await;
+            assert_eq!(client.outputs(&sent).await.len(), 1);
+        }
+        let sent = client.control.request("kernel_info_request", json!({})).await;
+        client.control.reply_to(&sent).await;
+        client.outputs(&sent).await;
+        // What the other client has not read does not keep the kernel alive either.
+        signal(&kernel, "TERM");
+        assert!(ended_well(kernel).await.contains("messages were not sent in time"));
+    });
+}
+
+#[test]
 fn strangers_on_the_ports_do_no_harm() {
     run(async {
         let connection = Connection::tcp();

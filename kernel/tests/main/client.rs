@@ -5,8 +5,6 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::time::Duration;
-use tokio::time::timeout;
 use uuid::Uuid;
 use zeromq::{DealerSocket, Socket, SocketRecv, SocketSend, SubSocket, ZmqMessage};
 
@@ -36,7 +34,7 @@ pub(crate) struct Message {
 pub(crate) struct Sent(pub(crate) Bytes);
 
 impl Client {
-    /// Connects, and waits until messages on iopub arrive.
+    /// Connects, and waits for the welcome on iopub: from then on no message is missed.
     pub(crate) async fn connect(connection: &Connection) -> Self {
         let mut iopub = SubSocket::new();
         iopub.connect(&connection.endpoint("iopub_port")).await.expect("iopub is bound");
@@ -46,21 +44,10 @@ impl Client {
             control: Channel::connect(connection, "control_port").await,
             iopub,
         };
-        client.wait_for_iopub().await;
+        let welcome = client.iopub().await;
+        assert_eq!(welcome.msg_type, "iopub_welcome");
+        assert_eq!((&welcome.parent[..], welcome.content), (b"{}".as_slice(), json!({"subscription": ""})));
         client
-    }
-
-    /// A subscription takes effect some time after it was sent, and PUB sockets do not say when.
-    /// So ask until the answer is seen, as Jupyter's server does.
-    async fn wait_for_iopub(&mut self) {
-        loop {
-            let sent = self.shell.request("kernel_info_request", json!({})).await;
-            self.shell.reply_to(&sent).await;
-            let seen = timeout(Duration::from_millis(100), self.outputs(&sent)).await;
-            if seen.is_ok() {
-                return;
-            }
-        }
     }
 
     pub(crate) async fn iopub(&mut self) -> Message {

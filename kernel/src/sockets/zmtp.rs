@@ -1,0 +1,194 @@
+//! The publishing side's share of ZMTP 3.0, ZeroMQ's wire protocol: greeting, READY and frames.
+//! Called by `sockets::subscriber`.
+//!
+//! Peers with a later version (libzmq speaks 3.1) use 3.0 with a peer that greets with it.
+
+use std::io::{self, ErrorKind};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// More frames of the same message follow.
+const MORE: u8 = 1;
+/// The length has eight bytes rather than one.
+const LONG: u8 = 2;
+/// The frame is a command rather than a part of a message.
+const COMMAND: u8 = 4;
+
+/// Subscribers send topics and the names of their socket types: more is not meant for us.
+const LONGEST_FRAME: u64 = 1 << 20;
+
+/// What each side says first: its version, and that nothing is encrypted.
+pub(super) const GREETING: [u8; 64] = {
+    let mut greeting = [0; 64];
+    greeting[0] = 0xff;
+    greeting[9] = 0x7f;
+    greeting[10] = 3;
+    let mechanism = b"NULL";
+    let mut index = 0;
+    while index < mechanism.len() {
+        greeting[12 + index] = mechanism[index];
+        index += 1;
+    }
+    greeting
+};
+
+/// A frame that came in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    is_command: bool,
+    body: Bytes,
+}
+
+/// A change of what a subscriber wants to get.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Subscribe(Bytes),
+    Cancel(Bytes),
+}
+
+/// Checks the greeting of a peer.
+pub(super) fn check_greeting(greeting: &[u8; 64]) -> io::Result<()> {
+    let is_zmtp = greeting[0] == 0xff && greeting[9] & 1 == 1;
+    let is_null = greeting[12..32].starts_with(b"NULL\0");
+    if is_zmtp && greeting[10] >= 3 && is_null { Ok(()) } else { Err(invalid("the greeting is not that of ZMTP 3")) }
+}
+
+/// The READY command of a publisher, as bytes on the wire.
+pub(super) fn ready() -> Bytes {
+    let mut body = BytesMut::new();
+    body.put_slice(b"\x05READY\x0bSocket-Type");
+    body.put_slice(b"\0\0\0\x04XPUB");
+    let mut frame = BytesMut::new();
+    put_frame(&mut frame, COMMAND, &body);
+    frame.freeze()
+}
+
+/// Checks that `frame` is the READY command of a subscriber.
+pub(super) fn check_ready(frame: &Frame) -> io::Result<()> {
+    let rest = frame.body.strip_prefix(b"\x05READY").filter(|_| frame.is_command);
+    let mut rest = rest.ok_or_else(|| invalid("the peer did not send READY"))?;
+    while let Some((name, value, after)) = property(rest) {
+        if name.eq_ignore_ascii_case(b"Socket-Type") {
+            let subscribes = value == b"SUB" || value == b"XSUB";
+            return if subscribes { Ok(()) } else { Err(invalid("the peer does not subscribe")) };
+        }
+        rest = after;
+    }
+    Err(invalid("the peer did not tell its socket type"))
+}
+
+/// Takes the first property off the metadata of a READY command.
+fn property(metadata: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (&length, rest) = metadata.split_first()?;
+    let (name, rest) = rest.split_at_checked(length.into())?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (value, rest) = rest.split_at_checked(u32::from_be_bytes(*length).try_into().ok()?)?;
+    Some((name, value, rest))
+}
+
+/// What `frame` changes; `None` when it is something else, which a publisher ignores.
+pub(super) fn change(frame: &Frame) -> Option<Change> {
+    let body = &frame.body;
+    let (subscribe, cancel): (&[u8], &[u8]) =
+        if frame.is_command { (b"\x09SUBSCRIBE", b"\x06CANCEL") } else { (&[1], &[0]) };
+    if body.starts_with(subscribe) {
+        Some(Change::Subscribe(body.slice(subscribe.len()..)))
+    } else if body.starts_with(cancel) {
+        Some(Change::Cancel(body.slice(cancel.len()..)))
+    } else {
+        None
+    }
+}
+
+/// Reads one frame. Not cancel safe.
+pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Frame> {
+    let flags = reader.read_u8().await?;
+    let length = if flags & LONG == 0 { reader.read_u8().await?.into() } else { reader.read_u64().await? };
+    if length > LONGEST_FRAME {
+        return Err(invalid("the frame is too long"));
+    }
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).await?;
+    if body.len() as u64 != length {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Frame { is_command: flags & COMMAND != 0, body: body.into() })
+}
+
+/// A whole message as bytes on the wire.
+pub(super) fn encode(frames: &[Bytes]) -> Bytes {
+    let length: usize = frames.iter().map(|frame| frame.len() + 9).sum();
+    let mut message = BytesMut::with_capacity(length);
+    for (index, frame) in frames.iter().enumerate() {
+        let more = if index + 1 < frames.len() { MORE } else { 0 };
+        put_frame(&mut message, more, frame);
+    }
+    message.freeze()
+}
+
+fn put_frame(out: &mut BytesMut, flags: u8, body: &[u8]) {
+    match u8::try_from(body.len()) {
+        Ok(length) => out.put_slice(&[flags, length]),
+        Err(_) => {
+            out.put_u8(flags | LONG);
+            out.put_u64(body.len() as u64);
+        }
+    }
+    out.put_slice(body);
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read_all(mut wire: &[u8]) -> io::Result<Vec<Frame>> {
+        let mut frames = Vec::new();
+        while !wire.is_empty() {
+            frames.push(read_frame(&mut wire).await?);
+        }
+        Ok(frames)
+    }
+
+    #[tokio::test]
+    async fn frames_of_all_lengths_are_read_as_they_were_written() {
+        let bodies = [0, 1, 255, 256, 70_000].map(|length| Bytes::from(vec![7; length]));
+        let wire = encode(&bodies);
+        assert_eq!(wire[..2], [MORE, 0]);
+        let read = read_all(&wire).await.expect("valid frames");
+        assert!(read.iter().map(|frame| &frame.body).eq(&bodies));
+        assert!(read_all(&wire[..wire.len() - 1]).await.is_err(), "truncated");
+        assert!(read_all(&[LONG, 255, 0, 0, 0, 0, 0, 0, 0]).await.is_err(), "absurdly long");
+    }
+
+    #[tokio::test]
+    async fn only_subscribers_are_let_in() {
+        assert!(check_greeting(&GREETING).is_ok());
+        assert!(check_greeting(&[b'G'; 64]).is_err());
+        let ready_of =
+            |rest: &'static [u8]| Frame { is_command: true, body: [b"\x05READY".as_slice(), rest].concat().into() };
+        assert!(check_ready(&ready_of(b"\x0bSocket-Type\0\0\0\x03SUB")).is_ok());
+        assert!(check_ready(&ready_of(b"\x08Identity\0\0\0\x01a\x0bsocket-type\0\0\0\x04XSUB")).is_ok());
+        for other in [b"".as_slice(), b"\x0bSocket-Type\0\0\0\x03REQ", b"\x0bSocket-Type\0\0\0\x09SUB", b"\xff"] {
+            assert!(check_ready(&ready_of(other)).is_err(), "{other:?}");
+        }
+        let ours = read_all(&ready()).await.expect("a frame");
+        assert!(check_ready(&ours[0]).is_err(), "publishers do not subscribe to each other");
+    }
+
+    #[test]
+    fn subscriptions_come_as_messages_or_commands() {
+        let topic = || Bytes::from_static(b"t");
+        let change = |is_command, body: &'static [u8]| change(&Frame { is_command, body: Bytes::from_static(body) });
+        assert_eq!(change(false, b"\x01t"), Some(Change::Subscribe(topic())));
+        assert_eq!(change(false, b"\x00t"), Some(Change::Cancel(topic())));
+        assert_eq!(change(true, b"\x09SUBSCRIBEt"), Some(Change::Subscribe(topic())));
+        assert_eq!(change(true, b"\x06CANCELt"), Some(Change::Cancel(topic())));
+        assert_eq!(change(false, b""), None);
+        assert_eq!(change(true, b"\x04PING\0\0"), None);
+    }
+}
