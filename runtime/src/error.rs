@@ -15,7 +15,7 @@ use std::panic::{panic_any, resume_unwind};
 pub use exception::Exception;
 pub(crate) use exception::Kind;
 pub(crate) use hook::{InTask, install_hook, take_location};
-pub use hook::{assume_external_hook, in_task, note_panic};
+pub use hook::{assume_external_hook, in_task, note_panic, note_place};
 
 /// The user asked to stop (■ in a notebook, Ctrl-C in a terminal): Python's `KeyboardInterrupt`.
 ///
@@ -141,6 +141,13 @@ pub fn describe(payload: &(dyn Any + Send)) -> (String, String) {
 }
 
 /// As [`describe`]; the names are few and known, so they need no allocation.
+/// As [`describe`], for a panic hook.
+#[must_use]
+pub fn describe_panic(info: &std::panic::PanicHookInfo<'_>) -> (String, String) {
+    let (name, message) = name_and_message(info.payload());
+    (name.to_owned(), message)
+}
+
 fn name_and_message(payload: &(dyn Any + Send)) -> (&'static str, String) {
     if let Some(exception) = payload.downcast_ref::<Exception>() {
         (exception.name(), exception.message().to_owned())

@@ -25,7 +25,11 @@ pub fn in_task() -> bool {
 /// Remembers where the current panic of this thread happened, for the [`Exception`](super::Exception) made from it.
 /// Called from the panic hook of whoever installs one (see [`assume_external_hook`]).
 pub fn note_panic(info: &PanicHookInfo<'_>) {
-    let place = info.location().map(ToString::to_string);
+    note_place(info.location().map(ToString::to_string));
+}
+
+/// As [`note_panic`], for a hook that knows the place, as `file:line:column`, better than the panic does.
+pub fn note_place(place: Option<String>) {
     // During the teardown of a thread there is nobody left to tell.
     let _ = LOCATION.try_with(|last| last.replace(place));
 }
