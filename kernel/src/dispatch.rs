@@ -60,7 +60,7 @@ impl Channel {
     /// Answers requests on shell until the kernel ends, then gives the engine back.
     pub(crate) async fn serve_shell(mut self, mut requests: UnboundedReceiver<Incoming>, engine: Engine) -> Engine {
         let stop = self.context.stop.clone();
-        let mut cells = Cells::new(engine, stop.clone());
+        let mut cells = Cells::new(engine, self.context.interrupt.clone(), stop.clone());
         // How many of the next requests were sent before a cell failed.
         let mut stale = 0_usize;
         loop {

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::dispatch::{Channel, receive};
 use crate::engine::{Engine, EngineConfig};
 use crate::handlers::Context;
-use crate::lifecycle::{Signals, Stop, watch_parent};
+use crate::lifecycle::{Interrupt, Signals, Stop, watch_parent};
 use crate::protocol::connection::{Connection, ConnectionError};
 use crate::protocol::incoming::Incoming;
 use crate::protocol::wire::Wire;
@@ -68,11 +68,12 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(discard(stdin.receiver));
 
     let (engine, interrupter) = Engine::new(EngineConfig::default());
+    let interrupt = Interrupt::new(interrupter);
     let stop = Stop::default();
-    spawn_local(signals.obey(interrupter.clone(), stop.clone()));
+    spawn_local(signals.obey(interrupt.clone(), stop.clone()));
     spawn_local(watch_parent(stop.clone()));
 
-    let context = Rc::new(Context { connection, interrupter, stop });
+    let context = Rc::new(Context { connection, interrupt, stop });
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
         let (sender, requests) = mpsc::unbounded_channel();
         spawn_local(receive(router.receiver, Rc::clone(&wire), sender));

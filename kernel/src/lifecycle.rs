@@ -7,13 +7,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::engine::Interrupter;
 
 /// How often the parent is looked for; as often as ipykernel does.
 const PARENT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the ■ button does, from anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupt {
+    engine: Interrupter,
+    waiting: Arc<Notify>,
+}
+
+impl Interrupt {
+    pub(crate) fn new(engine: Interrupter) -> Self {
+        Self { engine, waiting: Arc::default() }
+    }
+
+    /// Interrupts the cell that runs, or that waits for the engine to be warm.
+    pub(crate) fn press(&self) {
+        self.engine.interrupt();
+        self.waiting.notify_waiters();
+    }
+
+    /// Resolves at the next press after the first poll, for a cell that the engine does not know yet.
+    pub(crate) async fn pressed(&self) {
+        self.waiting.notified().await;
+    }
+}
 
 /// Ends the kernel, and tells everybody that it is ending.
 #[derive(Debug, Clone, Default)]
@@ -53,10 +77,10 @@ impl Signals {
 
     /// SIGINT interrupts the cell that runs; SIGTERM (all that VS Code sends) and SIGHUP end the
     /// kernel.
-    pub(crate) async fn obey(mut self, interrupter: Interrupter, stop: Stop) {
+    pub(crate) async fn obey(mut self, interrupt: Interrupt, stop: Stop) {
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => interrupter.interrupt(),
+                _ = self.interrupt.recv() => interrupt.press(),
                 _ = self.terminate.recv() => stop.request("SIGTERM"),
                 _ = self.hang_up.recv() => stop.request("SIGHUP"),
             }

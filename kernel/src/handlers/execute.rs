@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 use super::warm_engine::WarmEngine;
 use crate::engine::{CellRequest, Engine, Executed};
 use crate::error::{ErrorReport, catch_panic};
-use crate::lifecycle::Stop;
+use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::request::Execute;
 use crate::publish::Publisher;
 
 /// The cells of a session: the engine that runs them, and their number.
 pub(crate) struct Cells {
     engine: WarmEngine,
+    interrupt: Interrupt,
     stop: Stop,
     /// The `execution_count` of the last cell that was counted.
     count: u64,
@@ -26,8 +27,8 @@ pub(crate) struct Done {
 }
 
 impl Cells {
-    pub(crate) fn new(engine: Engine, stop: Stop) -> Self {
-        Self { engine: WarmEngine::new(engine, stop.clone()), stop, count: 0 }
+    pub(crate) fn new(engine: Engine, interrupt: Interrupt, stop: Stop) -> Self {
+        Self { engine: WarmEngine::new(engine, stop.clone()), interrupt, stop, count: 0 }
     }
 
     /// Warms the engine up; may be dropped and called again.
@@ -47,7 +48,15 @@ impl Cells {
             publisher.execute_input(&request.code, self.count);
         }
         let cell = CellRequest { code: &request.code, execution_count: self.count, silent: request.silent };
-        let run = async { self.engine.wait().await.execute(&cell, publisher).await };
+        let run = async {
+            let engine = tokio::select! {
+                biased;
+                // The engine does not know of this cell yet, so it cannot be the one to interrupt it.
+                () = self.interrupt.pressed() => return Executed::Error(interrupted()),
+                engine = self.engine.wait() => engine,
+            };
+            engine.execute(&cell, publisher).await
+        };
         let outcome = tokio::select! {
             biased;
             () = self.stop.requested() => None,
@@ -102,6 +111,13 @@ impl Cells {
     }
 }
 
+fn interrupted() -> ErrorReport {
+    ErrorReport::plain(
+        "KeyboardInterrupt",
+        "the kernel was still getting ready, which goes on; run the cell again later",
+    )
+}
+
 /// Each expression that was asked for, with an error: evaluating one would be a cell of its own.
 fn user_expressions(request: &Execute) -> Value {
     let report = ErrorReport::plain("NotSupported", "user expressions are not supported");
@@ -112,7 +128,36 @@ fn user_expressions(request: &Execute) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
+    use crate::engine::EngineConfig;
+
+    /// Runs a cell while the engine never gets warm, and does `then` meanwhile.
+    async fn run_cold(then: impl FnOnce(&Interrupt, &Stop)) -> (Value, Vec<&'static str>) {
+        let (_, interrupter) = Engine::new(EngineConfig::default());
+        let (interrupt, stop) = (Interrupt::new(interrupter), Stop::default());
+        let engine = WarmEngine::Warming(Box::pin(pending()));
+        let mut cells = Cells { engine, interrupt: interrupt.clone(), stop: stop.clone(), count: 0 };
+        let (publisher, published) = Publisher::for_tests();
+        let request = Execute::default();
+        let (done, ()) = tokio::join!(cells.execute(&request, &publisher), async { then(&interrupt, &stop) });
+        (done.reply, published.take().into_iter().map(|(msg_type, _)| msg_type).collect())
+    }
+
+    #[tokio::test]
+    async fn a_cell_that_waits_for_the_engine_can_be_interrupted() {
+        let (reply, published) = run_cold(|interrupt, _| interrupt.press()).await;
+        assert_eq!((&reply["status"], &reply["ename"]), (&json!("error"), &json!("KeyboardInterrupt")));
+        assert_eq!(published, ["execute_input", "error"]);
+    }
+
+    #[tokio::test]
+    async fn a_cell_that_waits_for_the_engine_does_not_delay_the_end() {
+        let (reply, published) = run_cold(|_, stop| stop.request("test")).await;
+        assert_eq!(reply["status"], "aborted");
+        assert_eq!(published, ["execute_input"]);
+    }
 
     #[test]
     fn each_user_expression_gets_an_error_of_its_own() {

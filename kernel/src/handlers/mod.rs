@@ -8,9 +8,8 @@ mod warm_engine;
 
 use serde_json::{Value, json};
 
-use crate::engine::Interrupter;
 use crate::error::ErrorReport;
-use crate::lifecycle::Stop;
+use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::connection::Connection;
 use crate::protocol::incoming::Incoming;
 use crate::protocol::request::{Comm, Request, Shutdown};
@@ -20,7 +19,7 @@ use crate::publish::Publisher;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) connection: Connection,
-    pub(crate) interrupter: Interrupter,
+    pub(crate) interrupt: Interrupt,
     pub(crate) stop: Stop,
 }
 
@@ -49,7 +48,7 @@ pub(crate) fn answer(incoming: &Incoming, context: &Context, publisher: &Publish
 }
 
 fn interrupt(context: &Context) -> Value {
-    context.interrupter.interrupt();
+    context.interrupt.press();
     json!({ "status": "ok" })
 }
 

@@ -94,9 +94,9 @@ fn a_subscriber_that_never_reads_holds_nobody_up() {
         let kernel = start(&connection);
         let mut client = Client::connect(&connection).await;
         let _stuck = Client::connect(&connection).await;
-        // 32 MB: more than any buffer of the operating system takes.
+        // 16 MB: more than any buffer of the operating system takes.
         let comm_id = "x".repeat(1 << 20);
-        for _ in 0..32 {
+        for _ in 0..16 {
             let content = json!({"comm_id": comm_id, "target_name": "none"});
             let sent = client.shell.request("comm_open", content).await;
             assert_eq!(client.outputs(&sent).await.len(), 1);
