@@ -96,7 +96,7 @@ progress() {
 matches() { grep -cE "$1" "$log" || true; }
 
 no_network_in_log() {
-    grep -qiE 'could not resolve|failed to download|download of .* failed|failed to fetch|network|connection (refused|reset|timed out)|timed out|failed to establish|name resolution|proxyerror|sslerror|attempting to make an HTTP' "$log"
+    grep -qiE 'could not resolve|failed to download|download of .* failed|failed to fetch|network|connection (refused|reset|timed out)|timed out|failed to establish|name resolution|proxyerror|sslerror|from versions: none|attempting to make an HTTP' "$log"
 }
 
 logs=
@@ -151,6 +151,8 @@ need_linker() {
 need_python() {
     command -v python3 >/dev/null 2>&1 ||
         fail "there is no \`python3\` on PATH, and Jupyter needs one" "Debian, Ubuntu: sudo apt install python3 python3-venv; macOS: xcode-select --install; or https://python.org"
+    python3 --version >/dev/null 2>&1 ||
+        fail "\`python3\` does not run: $(python3 --version 2>&1 | head -n 1)" "repair it, or put another Python 3 first on PATH"
     python3 -c "import sys; sys.exit(sys.version_info < ($1, $2))" ||
         fail "$(python3 --version) is too old: this needs Python $1.$2 or newer" "install a newer Python 3 and put it first on PATH"
 }
@@ -277,7 +279,7 @@ run_lab() {
 
 # total WORD FILE: the sum of "N WORD" over cargo's `test result:` lines and pytest's last line.
 total() {
-    grep -E '^test result:|^=+ .*(passed|failed|error).* in ' "$2" | grep -oE "[0-9]+ $1" | awk '{ n += $1 } END { print n + 0 }'
+    grep -E '^test result:|^=+ .*(passed|failed|error).* in ' "$2" | grep -oE "[0-9]+ $1" | awk '{ n += $1 } END { print n + 0 }' || true
 }
 
 # count_results FILE STATUS: adds what a test run reports to `passed` and `failed`. A run that went wrong without a failed test

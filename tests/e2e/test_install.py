@@ -5,6 +5,8 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
+import sysconfig
 
 import pytest
 
@@ -94,9 +96,6 @@ def test_each_place_then_uninstall_leaves_nothing(fresh, tmp_path, place, expect
 
 def make_jupyter(folder):
     """An environment that has this one's packages, and a `jupyter` and `python3` of its own."""
-    import sys
-    import sysconfig
-
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
     site = next((folder / "lib").glob("python*")) / "site-packages"
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -149,7 +148,7 @@ class Machine:
         (folder / "home").mkdir()
         self.env = {"PATH": str(self.bin), "HOME": str(folder / "home"), "TMPDIR": str(folder), "BOUCLE_CACHE_DIR": str(folder / "cache"),
                     "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(pathlib.Path.home() / ".rustup"))}
-        for tool in "bash sh env dirname basename sed head tail grep cut awk mktemp rm rmdir mkdir mv cp cat cmp touch sleep tee find printf cc ld as".split():
+        for tool in "false bash sh env dirname basename sed head tail grep cut awk mktemp rm rmdir mkdir mv cp cat cmp touch sleep tee find printf cc ld as".split():
             self.has(tool)
 
     def has(self, *tools):
@@ -180,7 +179,7 @@ class Machine:
 def machine(tmp_path):
     """One that has everything a newcomer needs, except JupyterLab."""
     sysroot = subprocess.run(["rustc", "--print", "sysroot"], check=True, capture_output=True, text=True).stdout.strip()
-    machine = Machine(tmp_path).has("python3")
+    machine = Machine(tmp_path).fakes("python3", f'exec {sys._base_executable} "$@"')
     for tool in ("cargo", "rustc"):
         (machine.bin / tool).symlink_to(f"{sysroot}/bin/{tool}")
     return machine
@@ -213,14 +212,18 @@ def test_no_python(machine):
     assert "`python3`" in message
 
 
+def test_a_python_that_does_not_run(machine):
+    message = machine.fakes("python3", "echo 'pyenv: no version set' >&2; exit 1").fails()
+    assert "`python3` does not run: pyenv: no version set" in message
+
+
 def test_python_too_old(machine):
-    message = machine.fakes("python3", 'if [ "$1" = --version ]; then echo Python 3.6.9; else exit 1; fi').fails()
+    message = machine.fakes("python3", 'if [ "$1" = --version ]; then echo Python 3.6.9; else exec false; fi').fails()
     assert "Python 3.6.9 is too old" in message
 
 
 def test_no_venv_module(machine):
-    real = shutil.which("python3")
-    message = machine.fakes("python3", f'case "$*" in *venv*) echo "No module named venv" >&2; exit 1;; *) exec {real} "$@";; esac').fails()
+    message = machine.fakes("python3", f'case "$*" in *venv*) echo "No module named venv" >&2; exit 1;; *) exec {sys._base_executable} "$@";; esac').fails()
     assert "`venv` module is missing" in message and "python3-venv" in message
 
 
@@ -243,11 +246,10 @@ def test_code_that_does_not_build_is_not_blamed_on_the_network(machine, tmp_path
     assert "does not build" in message and "network" not in message
 
 
-def test_the_totals_of_a_failing_test_run(machine, tmp_path):
+def test_the_totals_of_a_failing_test_run(machine):
     """`./install.sh test` adds up what cargo and pytest report, and fails loudly; here both are fakes."""
-    machine.env["PATH"] = f"{machine.bin}"
     machine.fakes("cargo", "echo 'test result: ok. 3 passed; 0 failed; 0 ignored'; echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'; exit 101")
-    fake_test_venv(machine, "echo '===== \\033[32m5 passed\\033[0m, 1 failed, 1 error in 3.21s ====='; exit 1")
+    fake_test_venv(machine, "echo '===== 5 passed, 1 failed, 1 error in 3.21s ====='; exit 1")
     done = run("test", env=machine.env)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "9 passed, 4 failed"
@@ -274,6 +276,6 @@ def fake_test_venv(machine, pytest_script):
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/python").write_text(f"#!/bin/sh\n{pytest_script}\n")
     (folder / "bin/python").chmod(0o755)
-    version = subprocess.run(["python3", "--version"], capture_output=True, text=True).stdout.strip()
+    version = subprocess.run([machine.bin / "python3", "--version"], capture_output=True, text=True).stdout.strip()
     requirements = conftest.ROOT / "tests/requirements.txt"
     (folder / "made-from").write_text(f"{version} -r {requirements} {requirements.read_text()}")

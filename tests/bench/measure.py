@@ -1,0 +1,146 @@
+"""Takes the measurements for one kernel, each many times. Called by __main__.py."""
+
+import itertools
+import random
+import statistics
+import subprocess
+import time
+
+import psutil
+
+import client
+from cells import KERNELS, LINES
+
+PATIENCE = 60.0  # seconds one row may take before it is content with three runs
+
+
+class Wrong(Exception):
+    """A kernel that was timed did not do what it was asked to."""
+
+
+class Bench:
+    """All rows for one kernel: {row: [values]}, in seconds or megabytes."""
+
+    def __init__(self, name, runs, report):
+        self.name, self.runs, self.report = name, runs, report
+        self.cells = KERNELS[name]
+        self.fresh = itertools.count(random.randrange(10**6, 10**8))
+        self.rows = {}
+
+    def code(self, template):
+        return template.format(n=next(self.fresh))
+
+    def repeat(self, row, measure):
+        """Fills a row; runs that are very slow are repeated less often."""
+        values, began = [], time.monotonic()
+        while len(values) < self.runs and (len(values) < 3 or time.monotonic() - began < PATIENCE):
+            try:
+                values.append(measure())
+            except (TimeoutError, Wrong) as error:
+                self.rows[row] = str(error).splitlines()[0]
+                self.report(self.name, row, self.rows[row])
+                return
+        self.rows[row] = values
+        self.report(self.name, row, values)
+
+    def all(self):
+        """Takes every measurement, in the order of the table."""
+        self.starts()
+        kernel = self.start()
+        kernel.run(self.code(self.cells["expression"]), limit=120)
+        kernel.run(self.code(self.cells["await"]), limit=300)
+        self.memory(kernel)
+        self.cells_of(kernel, "")
+        self.again(kernel)
+        self.lines(kernel)
+        kernel = self.interrupts(kernel)
+        for _ in range(200):
+            kernel.run(self.code(self.cells["function"]), limit=120)
+        self.cells_of(kernel, ", after 200 functions")
+        kernel.close()
+        return self.rows
+
+    def start(self):
+        return client.Kernel(self.name, log=subprocess.DEVNULL, lenient=self.name != "boucle")
+
+    def starts(self):
+        """From the start of the process until it answers, and until the first result is there."""
+        first = []
+
+        def once():
+            kernel = self.start()
+            request = kernel.run(self.code(self.cells["expression"]), limit=120)
+            self.check(request)
+            first.append(max(request.replied, request.idle) - kernel.began)
+            ready = kernel.ready - kernel.began
+            kernel.close()
+            return ready
+
+        self.repeat("start → kernel_info reply", once)
+        self.rows["start → first result"] = first
+        self.report(self.name, "start → first result", first)
+
+    def cells_of(self, kernel, suffix):
+        for kind, row in (("expression", "1 + 1"), ("print", "print a line"), ("await", "await")):
+            self.repeat(row + suffix, lambda: self.timed(kernel, self.code(self.cells[kind])))
+
+    def again(self, kernel):
+        """A cell that has not changed since it was last run."""
+        code = self.code(self.cells["expression"])
+        self.timed(kernel, code)
+        self.repeat("1 + 1, run again unchanged", lambda: self.timed(kernel, code))
+
+    def timed(self, kernel, code):
+        request = kernel.run(code, limit=120)
+        self.check(request)
+        return request.took
+
+    @staticmethod
+    def check(request):
+        if request.status != "ok":
+            raise Wrong(f"failed: {request.error}")
+
+    def lines(self, kernel):
+        def once():
+            request = kernel.run(self.code(self.cells["lines"]), limit=120)
+            lost = len(LINES) - len(request.text())
+            if request.text() != LINES:
+                raise Wrong(f"{lost} of {len(LINES)} bytes lost" if lost else "bytes changed")
+            return request.took
+
+        self.repeat("200,000 printed lines", once)
+
+    def interrupts(self, kernel):
+        """From the press of the button to the reply. A kernel that does not obey is replaced."""
+        for situation, template in self.cells["interrupt"].items():
+            state = {"kernel": kernel}
+            self.repeat(f"interrupt → reply: {situation}", lambda: self.interrupted(state, self.code(template)))
+            kernel = state["kernel"]
+        return kernel
+
+    def interrupted(self, state, code):
+        kernel = state["kernel"]
+        kernel.managers_own.add("interrupt_request")
+        request = kernel.submit(code)
+        kernel.printed(request, "go\n", limit=120)
+        pressed = time.monotonic()
+        kernel.manager.interrupt_kernel()
+        try:
+            kernel.done(request, limit=20)
+        except TimeoutError:
+            kernel.close()
+            state["kernel"] = self.start()
+            raise Wrong("not within 20 s") from None
+        return request.replied - pressed
+
+    def memory(self, kernel):
+        """Resident memory of the kernel and everything it has started, in megabytes, after it has run cells."""
+        def once():
+            main = psutil.Process(kernel.pid)
+            return sum(process.memory_info().rss for process in [main, *main.children(recursive=True)]) / 1e6
+
+        self.repeat("memory, idle", once)
+
+
+def median(values):
+    return statistics.median(values)
