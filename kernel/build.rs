@@ -1,16 +1,17 @@
-//! Puts the sources of the runtime into the kernel's binary, which builds them for whichever rustc it finds, and tells
-//! `kernel_info_reply` the compiler's version.
+//! Puts the sources of the runtime into the kernel's binary, which builds them for whichever rustc it finds.
 //! Run by cargo before the kernel is compiled.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::{env, fs};
+
+/// The packages of the runtime; the kernel is not one of them.
+const PACKAGES: [&str; 3] = ["runtime", "runtime/wire", "runtime/worker"];
 
 fn main() {
     let workspace = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");
     let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("Cargo.lock")];
-    for package in ["runtime", "runtime/wire", "runtime/worker"] {
+    for package in PACKAGES {
         files.push(Path::new(package).join("Cargo.toml"));
         collect(&workspace, &Path::new(package).join("src"), &mut files);
     }
@@ -19,21 +20,15 @@ fn main() {
     for file in files {
         let full = workspace.join(&file);
         println!("cargo::rerun-if-changed={}", full.display());
-        writeln!(table, "    ({:?}, include_str!({:?})),", file, full).expect("writing to a string");
+        let mut content = fs::read_to_string(&full).unwrap_or_else(|error| panic!("{}: {error}", full.display()));
+        if file.ends_with("Cargo.toml") {
+            content = for_the_runtime(&content);
+        }
+        writeln!(table, "    ({file:?}, {content:?}),").expect("writing to a string");
     }
     table.push_str("];\n");
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("runtime_files.rs");
     fs::write(out, table).expect("cargo's output folder is writable");
-    if let Some(version) = rust_version() {
-        println!("cargo::rustc-env=BOUCLE_RUST_VERSION={version}");
-    }
-}
-
-/// The `1.95.0` of `rustc 1.95.0 (59807616e 2026-04-14)`.
-fn rust_version() -> Option<String> {
-    let output = Command::new(env::var_os("RUSTC")?).arg("--version").output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    Some(text.split(' ').nth(1)?.to_owned())
 }
 
 fn collect(workspace: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
@@ -46,4 +41,20 @@ fn collect(workspace: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// A manifest without what only tests need, and without the kernel as a member.
+fn for_the_runtime(manifest: &str) -> String {
+    let mut kept = String::new();
+    let mut keep = true;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            keep = !matches!(line, "[dev-dependencies]" | "[[bench]]" | "[[test]]" | "[[example]]");
+        }
+        if keep {
+            kept.push_str(&line.replace("\"kernel\", ", ""));
+            kept.push('\n');
+        }
+    }
+    kept
 }

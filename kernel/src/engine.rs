@@ -1,28 +1,51 @@
-//! TEST DOUBLE, to be replaced: echoes cells instead of running them, so that the Jupyter side
-//! compiles and can be tested. Called by `handlers::execute` and `kernel`.
+//! Runs cells: text → plan → library → outcome, one stage after the other. Called by the execute handler.
+//!
+//! The engine owns the session, the compiler and the worker. A cell that fails at any stage leaves all three as they
+//! were, apart from what its code did before it failed.
+
+mod build;
+mod report;
 
 use std::sync::Arc;
 
-use serde_json::json;
-use tokio::sync::Notify;
+use boucle_wire::{Done, Failure, Location, Piece, Run};
+use tokio::sync::watch;
 
+pub(crate) use crate::cell::IsComplete;
+use crate::cell::{self, CellPlan, Generated, Source};
+use crate::compile::runtime::{self, Runtime};
+use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
-use crate::publish::{MimeBundle, Publisher, StreamName};
+use crate::publish::{Publisher, StreamName};
+use crate::session::Session;
+use crate::worker::{Death, Ended, Worker};
+use build::{Built, Refusal};
 
 /// What the engine needs to know.
 #[derive(Debug, Default)]
 pub(crate) struct EngineConfig {}
 
-/// Runs cells.
+/// Runs the cells of one notebook.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    interrupted: Arc<Notify>,
+    session: Session,
+    ready: Option<Ready>,
+    interrupts: watch::Receiver<u64>,
 }
 
-/// Interrupts what the engine does, from anywhere.
+/// What a cell needs, once the runtime is there.
+#[derive(Debug)]
+struct Ready {
+    runtime: Runtime,
+    compiler: Compiler,
+    /// `None` after a death, until the next cell.
+    worker: Option<Worker>,
+}
+
+/// Interrupts what the engine does, from anywhere. Without effect when it does nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupter {
-    interrupted: Arc<Notify>,
+    interrupts: Arc<watch::Sender<u64>>,
 }
 
 /// A cell to run.
@@ -40,67 +63,202 @@ pub(crate) enum Executed {
     Error(ErrorReport),
 }
 
-/// Whether a front end should run what was typed, or let the user go on typing.
-#[derive(Debug)]
-pub(crate) enum IsComplete {
-    Complete,
-    #[expect(dead_code, reason = "the test double does not look at the code")]
-    Incomplete {
-        indent: String,
-    },
-    #[expect(dead_code, reason = "the test double does not look at the code")]
-    Invalid,
-    #[expect(dead_code, reason = "the test double does not look at the code")]
-    Unknown,
+impl Interrupter {
+    pub(crate) fn interrupt(&self) {
+        self.interrupts.send_modify(|count| *count += 1);
+    }
+}
+
+/// Judges what has been typed so far.
+pub(crate) fn is_complete(code: &str) -> IsComplete {
+    cell::is_complete(code)
 }
 
 impl Engine {
-    pub(crate) fn new(_config: EngineConfig) -> (Self, Interrupter) {
-        let interrupted = Arc::<Notify>::default();
-        let engine = Self { interrupted: Arc::clone(&interrupted) };
-        (engine, Interrupter { interrupted })
+    pub(crate) fn new(_config: EngineConfig) -> (Engine, Interrupter) {
+        let (sender, interrupts) = watch::channel(0);
+        (Engine { session: Session::default(), ready: None, interrupts }, Interrupter { interrupts: Arc::new(sender) })
     }
 
-    pub(crate) async fn warm_up(&mut self) {}
+    /// Prepares everything that the first cell needs. What fails here fails again, visibly, with the first cell.
+    pub(crate) async fn warm_up(&mut self) {
+        if let Err(error) = self.prepare(None).await {
+            tracing::warn!("{}: {}", error.ename, error.evalue);
+            return;
+        }
+        let Some(ready) = &self.ready else { return };
+        // Loads rustc and the libraries into the system's cache.
+        if let Err(error) = ready.compiler.warm_up().await {
+            tracing::warn!("{error}");
+        }
+        let cache = ready.compiler.cache().clone();
+        tokio::task::spawn_blocking(move || cache.prune());
+    }
 
+    /// Runs a cell. Output and values are published; the error is left to the caller.
     pub(crate) async fn execute(&mut self, cell: &CellRequest<'_>, publisher: &Publisher) -> Executed {
-        if cell.code.starts_with("loop") {
-            self.interrupted.notified().await;
-            return Executed::Error(ErrorReport::plain("KeyboardInterrupt", ""));
+        // What was pressed before the cell began is not meant for it.
+        self.interrupts.mark_unchanged();
+        match self.try_execute(cell, publisher).await {
+            Ok(()) => Executed::Ok,
+            Err(report) => Executed::Error(report),
         }
-        if cell.code.starts_with("panic!") {
-            return Executed::Error(ErrorReport::plain("panic", cell.code));
-        }
-        if cell.code.starts_with("print") {
-            publisher.stream(StreamName::Stdout, "out".to_owned());
-            publisher.stream(StreamName::Stderr, "err".to_owned());
-            publisher.flush().await;
-            return Executed::Ok;
-        }
-        if cell.code.starts_with("display") {
-            let id = "id".to_owned();
-            publisher.clear_output(true);
-            publisher.display_data(MimeBundle::new(), MimeBundle::new(), Some(id.clone()));
-            publisher.update_display_data(MimeBundle::new(), MimeBundle::new(), id);
-            return Executed::Ok;
-        }
-        if !cell.silent {
-            let data = MimeBundle::from_iter([("text/plain".to_owned(), json!(cell.code))]);
-            publisher.execute_result(cell.execution_count, data);
-        }
-        Executed::Ok
     }
 
-    pub(crate) async fn shutdown(self) {}
-}
+    /// Ends the worker, and rustc if it runs.
+    pub(crate) async fn shutdown(self) {
+        if let Some(worker) = self.ready.and_then(|ready| ready.worker) {
+            worker.shutdown().await;
+        }
+    }
 
-impl Interrupter {
-    pub(crate) fn interrupt(&self) {
-        self.interrupted.notify_waiters();
+    async fn try_execute(&mut self, request: &CellRequest<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
+        let label = format!("In[{}]", request.execution_count);
+        let mut interrupts = self.interrupts.clone();
+        let (plan, built, forget) = tokio::select! {
+            biased;
+            built = self.build(&label, request.code, publisher) => built?,
+            Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
+        };
+        self.session.commit_definitions(&plan.parsed);
+        if !plan.runs() {
+            return Ok(());
+        }
+        let run = Run {
+            cell: 0,
+            library: built.library.clone(),
+            forget,
+            discard: built.discard.clone(),
+            pieces: pieces_of(&built.generated),
+            file: label.clone(),
+        };
+        let count = (!request.silent).then_some(request.execution_count);
+        self.run(run, &built, publisher, count).await
+    }
+
+    /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
+    async fn build(&mut self, label: &str, code: &str, publisher: &Publisher) -> Result<(CellPlan, Built, Vec<String>), ErrorReport> {
+        self.prepare(Some(publisher)).await?;
+        let parsed = match cell::split(label, code) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let source = Arc::new(Source { label: label.to_owned(), text: code.to_owned(), edits: Vec::new() });
+                self.session.remember_source(&source);
+                return Err(self.ready()?.compiler.explain_syntax(&source, error).await);
+            }
+        };
+        self.session.remember_source(&parsed.source);
+        let forget = self.session.forget_redefined(&parsed);
+        if !forget.is_empty() {
+            let text = format!("Dropped because their type was redefined: {}\n", forget.join(", "));
+            publisher.stream(StreamName::Stderr, text);
+        }
+        let plan = cell::plan(parsed, self.session.known());
+        if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
+            return Ok((plan, Built::default(), forget));
+        }
+        let built = match build::build(&self.ready()?.compiler, &plan, label).await {
+            Ok(built) => built,
+            Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
+            Err(Refusal::Tool(CompileError::ToolchainChanged(version))) => return Err(self.toolchain_changed(&version).await),
+            Err(Refusal::Tool(error)) => return Err(ErrorReport::plain("CompileError", error.to_string())),
+        };
+        report::publish_warnings(&built, &plan, publisher);
+        Ok((plan, built, forget))
+    }
+
+    /// Runs a library, and takes over what it leaves behind.
+    async fn run(&mut self, run: Run, built: &Built, publisher: &Publisher, count: Option<u64>) -> Result<(), ErrorReport> {
+        let label = run.file.clone();
+        let mut interrupts = self.interrupts.clone();
+        let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
+        if ready.worker.is_none() {
+            ready.worker = Some(Worker::start(&ready.runtime).await.map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?);
+        }
+        let Some(worker) = ready.worker.as_mut() else { return Err(report::not_ready()) };
+        if interrupts.has_changed().unwrap_or(false) {
+            return Err(report::keyboard_interrupt());
+        }
+        match worker.run(run, publisher, count, &mut interrupts).await {
+            Ended::Done(Done { stored, variables, failure, .. }) => {
+                self.session.commit_variables(&label, &stored, &built.types, &variables, &built.ended);
+                match failure {
+                    None => Ok(()),
+                    Some(failure) => Err(self.failed(&failure)),
+                }
+            }
+            Ended::Died(death) => {
+                ready.worker = None;
+                Err(self.died(&death))
+            }
+        }
+    }
+
+    fn failed(&self, failure: &Failure) -> ErrorReport {
+        let place = failure.location.as_ref().and_then(|location| {
+            let source = self.session.source(&location.file)?;
+            Some((source.clone(), offset_in(&source.text, location)))
+        });
+        report::failed(failure, place)
+    }
+
+    fn died(&mut self, death: &Death) -> ErrorReport {
+        let lost = self.session.lose_variables(&death.name);
+        report::died(death, &lost)
+    }
+
+    fn ready(&self) -> Result<&Ready, ErrorReport> {
+        self.ready.as_ref().ok_or_else(report::not_ready)
+    }
+
+    /// Builds the runtime if need be, with its progress in the cell that waits for it, and starts the worker.
+    async fn prepare(&mut self, publisher: Option<&Publisher>) -> Result<(), ErrorReport> {
+        if self.ready.is_some() {
+            return Ok(());
+        }
+        let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let building = tokio::task::spawn_blocking(move || runtime::ensure(&mut |line| drop(progress.send(line.to_owned()))));
+        while let Some(line) = lines.recv().await {
+            match publisher {
+                Some(publisher) => publisher.stream(StreamName::Stderr, line + "\n"),
+                None => tracing::info!("{line}"),
+            }
+        }
+        let runtime = match building.await {
+            Ok(Ok(runtime)) => runtime,
+            Ok(Err(error)) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
+            Err(error) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
+        };
+        let unavailable = |error: &dyn std::fmt::Display| ErrorReport::plain("RuntimeUnavailable", error.to_string());
+        let compiler = Compiler::new(runtime.clone(), &runtime::cache_folder()).map_err(|error| unavailable(&error))?;
+        let worker = Worker::start(&runtime).await.map_err(|error| unavailable(&error))?;
+        self.ready = Some(Ready { runtime, compiler, worker: Some(worker) });
+        Ok(())
+    }
+
+    /// Another compiler makes other libraries: everything that the old one made has to go, variables included.
+    async fn toolchain_changed(&mut self, version: &str) -> ErrorReport {
+        if let Some(worker) = self.ready.take().and_then(|ready| ready.worker) {
+            worker.shutdown().await;
+        }
+        let lost = self.session.lose_variables("the Rust toolchain changed");
+        report::toolchain_changed(version, &lost)
     }
 }
 
-/// Classifies the code that a console has so far.
-pub(crate) fn is_complete(_code: &str) -> IsComplete {
-    IsComplete::Complete
+/// The map from generated lines to cells, for the worker's messages.
+fn pieces_of(generated: &Generated) -> Vec<Piece> {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    generated.user_pieces().into_iter().map(|((line, column), source, offset)| {
+        let (cell_line, cell_column) = source.line_column(offset);
+        let place = Location { file: source.label.clone(), line: number(cell_line), column: number(cell_column) };
+        Piece { line: number(line), column: number(column), place }
+    }).collect()
+}
+
+/// The byte at a line and column of a text.
+fn offset_in(text: &str, location: &Location) -> usize {
+    let start: usize = text.split_inclusive('\n').take(location.line.saturating_sub(1) as usize).map(str::len).sum();
+    let column = location.column.saturating_sub(1) as usize;
+    text[start..].char_indices().nth(column).map_or(text.len(), |(at, _)| start + at)
 }

@@ -2,6 +2,8 @@
 //! Jupyter calls `boucle kernel FILE`; users call `boucle install` and `boucle uninstall`.
 
 mod args;
+mod cell;
+mod compile;
 mod dispatch;
 mod engine;
 mod error;
@@ -11,7 +13,9 @@ mod kernel;
 mod lifecycle;
 mod protocol;
 mod publish;
+mod session;
 mod sockets;
+mod worker;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -44,8 +48,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             install::install(&target, &display_name, replace, &mut out)?
         }
         Command::Uninstall { target } => install::uninstall(&target, &mut out)?,
-        // The hook for `crate::compile::runtime::ensure(progress)`.
-        Command::Runtime => anyhow::bail!("building the runtime is not implemented yet"),
+        Command::Runtime => {
+            let runtime = compile::runtime::ensure(&mut |line| drop(writeln!(out, "{line}")))?;
+            writeln!(out, "cells run on {}", runtime.folder.display())?;
+        }
     }
     Ok(())
 }

@@ -140,7 +140,6 @@ pub fn describe(payload: &(dyn Any + Send)) -> (String, String) {
     (name.to_owned(), message)
 }
 
-/// As [`describe`]; the names are few and known, so they need no allocation.
 /// As [`describe`], for a panic hook.
 #[must_use]
 pub fn describe_panic(info: &std::panic::PanicHookInfo<'_>) -> (String, String) {
@@ -148,6 +147,7 @@ pub fn describe_panic(info: &std::panic::PanicHookInfo<'_>) -> (String, String) 
     (name.to_owned(), message)
 }
 
+/// As [`describe`]; the names are few and known, so they need no allocation.
 fn name_and_message(payload: &(dyn Any + Send)) -> (&'static str, String) {
     if let Some(exception) = payload.downcast_ref::<Exception>() {
         (exception.name(), exception.message().to_owned())

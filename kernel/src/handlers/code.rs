@@ -12,7 +12,6 @@ pub(super) fn is_complete(request: &Code) -> Value {
         IsComplete::Complete => json!({ "status": "complete" }),
         IsComplete::Incomplete { indent } => json!({ "status": "incomplete", "indent": indent }),
         IsComplete::Invalid => json!({ "status": "invalid" }),
-        IsComplete::Unknown => json!({ "status": "unknown" }),
     }
 }
 

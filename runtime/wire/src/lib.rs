@@ -42,6 +42,21 @@ pub struct Run {
     pub forget: Vec<String>,
     /// Store sites whose values are dropped instead of stored, because their type has no name.
     pub discard: Vec<u32>,
+    /// The name of the generated file, as panics in it give it.
+    pub file: String,
+    /// Where the user's text stands in it, in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// The beginning of a stretch of the user's text in a generated file. Lines and columns count from 1, in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The line in the generated file.
+    pub line: u32,
+    /// The column in the generated file.
+    pub column: u32,
+    /// The place in a cell that it is.
+    pub place: Location,
 }
 
 /// What the worker tells the kernel.
@@ -94,16 +109,14 @@ pub struct Failure {
     pub name: String,
     /// Its message, as Jupyter's `evalue`.
     pub message: String,
-    /// Where it was raised, in terms of the generated file.
+    /// Where it was raised: a place in a cell, or in a library.
     pub location: Option<Location>,
-    /// Whether the cell itself asked to end, with `?`, rather than being torn down by a panic.
-    pub by_question_mark: bool,
 }
 
-/// A place in a generated file.
+/// A place in a source file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
-    /// The file's name as the compiler was given it.
+    /// The file's name as the compiler was given it; for a cell, `In[n]`.
     pub file: String,
     /// The line, from 1.
     pub line: u32,

@@ -1,2 +1,49 @@
-//! Placeholder until the worker lands.
-fn main() {}
+//! `boucle-worker`: the process in which the cells of a notebook run. Started by the kernel, one at a time.
+//!
+//! The main thread owns the variables and the event loop and runs one cell after the other. A second thread listens to
+//! the kernel, so that an interrupt reaches a cell that runs; a third one flushes stdout meanwhile.
+//!
+//! Invariants:
+//! 1. Only `load` opens libraries, and nothing ever closes one: values and tasks keep pointing into it.
+//! 2. An interrupt names its cell, and is dropped when that cell is not running: it never hits the next one.
+//! 3. When the kernel is gone, so is this process, and whatever it started.
+
+mod control;
+mod limits;
+mod load;
+mod places;
+mod run;
+
+use std::process::ExitCode;
+
+use asyncio::cell::Scope;
+use boucle_wire::{FromWorker, VERSION};
+
+use control::Kernel;
+
+fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            run::complain(&format!("boucle-worker: {problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> Result<(), Box<dyn std::error::Error>> {
+    let (kernel, runs) = Kernel::connect()?;
+    limits::apply();
+    asyncio::interrupt::set_cell_thread();
+    asyncio::interrupt::assume_external_source();
+    places::install_panic_hook();
+    run::flush_while_cells_run(kernel.clone());
+    let shower = kernel.clone();
+    let scope = Scope::new(move |result, representations| run::show(&shower, result, representations));
+    kernel.send(&FromWorker::Hello { version: VERSION })?;
+    for cell in runs {
+        let done = run::run(&scope, &kernel, cell);
+        kernel.send(&FromWorker::Done(done))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Writes the crate of a planned cell. Called by the engine, again with other choices when rustc refuses the first.
+//!
+//! The cell becomes one function. It takes the variables that the cell mentions out of the store and puts them back at
+//! the end. What can fail runs in a closure inside the frame that owns the variables, so that they are put back after a
+//! panic too: each `let` that is followed by such code opens one more level.
+//!
+//! ```text
+//! let mut x: i32 = scope.take("x");
+//! let ending = scope.run(|| {
+//!     let y = x + 1;
+//!     let ending = scope.run(|| { println!("{y}"); Ok(()) });
+//!     scope.put(1, "y", y);
+//!     ending
+//! });
+//! scope.put(0, "x", x);
+//! ending
+//! ```
+//!
+//! Everything of the engine's own stands on lines of the user's, so that `line!()` and `dbg!` count as the cell does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::item::{Item, ItemKind, Use};
+use super::plan::CellPlan;
+use super::rewrite::THREAD_SLEEP;
+use super::source::{Generated, Source};
+use super::split::Statement;
+
+/// How the statements are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In levels, so that a panic loses no variable.
+    Levels,
+    /// One after the other, as the user wrote them: what the borrow checker's messages should be about, and the way
+    /// out for the rare code that the levels make invalid, such as giving a moved variable a new value.
+    Flat,
+}
+
+/// What happens to a variable at its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum SiteMode {
+    #[default]
+    Keep,
+    /// It is a future, whose type has no name: boxed, it has one.
+    Boxed,
+    /// It has been moved, or borrows from another: it ends with the cell.
+    Omit,
+}
+
+/// One store of a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) name: String,
+    /// Whether the variable existed before the cell.
+    pub(crate) taken: bool,
+}
+
+const LINTS: &str = "#![allow(dead_code,unused_imports,unused_macros,static_mut_refs)]";
+const SHOW: &str = ") { __boucle_value => { use ::asyncio::cell::{ShowDebug as _, ShowType as _}; \
+                    (&::asyncio::cell::Show(__boucle_value)).show(__boucle); } }";
+
+/// The crate of a cell, and its stores by site number.
+pub(crate) fn assemble(plan: &CellPlan, form: Form, modes: &BTreeMap<u32, SiteMode>) -> (Generated, Vec<Site>) {
+    let mut writer = Writer { out: Generated::default(), sites: Vec::new(), modes };
+    let parsed = &plan.parsed;
+    for range in &parsed.attributes {
+        writer.out.user(&parsed.source, range.clone());
+    }
+    writer.out.glue(LINTS);
+    if !plan.prelude.is_empty() {
+        writer.out.glue(&format!("use ::asyncio::{{{}}};", plan.prelude.join(",")));
+    }
+    for import in plan.uses.iter().chain(&parsed.uses) {
+        writer.import(import);
+    }
+    if !parsed.statements.is_empty() {
+        writer.function(plan, form);
+    }
+    for item in &parsed.items {
+        writer.out.glue("\n");
+        writer.item(item, plan, true);
+    }
+    for item in &plan.items {
+        writer.out.glue("\n");
+        writer.item(item, plan, false);
+    }
+    writer.out.glue("\n");
+    (writer.out, writer.sites)
+}
+
+/// Source by which rustc explains what is wrong with a cell that could not be parsed.
+pub(crate) fn assemble_unparsed(source: &Arc<Source>, lexical: bool) -> Generated {
+    let mut out = Generated::default();
+    // A text with unbalanced delimiters would only be made worse by more of them.
+    if !lexical {
+        out.glue("fn boucle_cell() {");
+    }
+    out.user(source, 0..source.text.len());
+    if !lexical {
+        out.glue("\n}");
+    }
+    out
+}
+
+struct Writer<'a> {
+    out: Generated,
+    sites: Vec<Site>,
+    modes: &'a BTreeMap<u32, SiteMode>,
+}
+
+impl Writer<'_> {
+    fn function(&mut self, plan: &CellPlan, form: Form) {
+        self.out.glue(
+            "#[unsafe(no_mangle)] pub fn boucle_cell(__boucle: &::asyncio::cell::Scope) -> ::asyncio::cell::Ending {",
+        );
+        for (name, ty) in &plan.takes {
+            self.out.glue(&format!("let mut {name}: {ty} = __boucle.take({name:?});"));
+        }
+        let mut levels: Vec<Vec<u32>> = Vec::new();
+        let mut open: Vec<u32> = plan.takes.iter().map(|(name, _)| self.site(name, true)).collect();
+        let (source, mut at) = (&plan.parsed.source, 0);
+        for statement in &plan.parsed.statements {
+            self.out.line_breaks_of(&source.text[at..statement.range.start]);
+            at = statement.range.end;
+            if form == Form::Levels && !statement.harmless && !open.is_empty() {
+                self.out.glue("let __boucle_ending = __boucle.run(|| {");
+                levels.push(std::mem::take(&mut open));
+            }
+            self.statement(plan, statement);
+            open.extend(statement.binds.iter().map(|name| self.site(name, false)));
+        }
+        // A comment may stand on the last line.
+        self.out.glue("\n");
+        self.stores(&open);
+        self.out.glue("::core::result::Result::Ok(())");
+        for stores in levels.iter().rev() {
+            self.out.glue("});");
+            self.stores(stores);
+            self.out.glue("__boucle_ending");
+        }
+        self.out.glue("}");
+    }
+
+    fn statement(&mut self, plan: &CellPlan, statement: &Statement) {
+        if statement.shown {
+            self.out.glue("match &(");
+        }
+        self.out.user(&plan.parsed.source, statement.range.clone());
+        if statement.shown {
+            self.out.glue(SHOW);
+        }
+    }
+
+    fn site(&mut self, name: &str, taken: bool) -> u32 {
+        self.sites.push(Site { name: name.to_owned(), taken });
+        self.sites.len() as u32 - 1
+    }
+
+    fn stores(&mut self, sites: &[u32]) {
+        // The latest of several variables of one name comes first: the first one stored in a run is the one kept.
+        for &site in sites.iter().rev() {
+            let name = &self.sites[site as usize].name;
+            let plain = name.strip_prefix("r#").unwrap_or(name);
+            let call = match self.modes.get(&site).copied().unwrap_or_default() {
+                SiteMode::Keep => format!("__boucle.put({site}, {plain:?}, {name});"),
+                SiteMode::Boxed => format!("__boucle.put({site}, {plain:?}, ::asyncio::cell::coroutine({name}));"),
+                SiteMode::Omit => continue,
+            };
+            self.out.store(site, &call);
+        }
+    }
+
+    fn import(&mut self, import: &Use) {
+        let path = import.path();
+        if matches!(path.as_str(), "std::thread::sleep" | "thread::sleep") {
+            let name = import.binds.as_deref().unwrap_or("_");
+            self.out.glue(&format!("use {THREAD_SLEEP} as {name};"));
+            return;
+        }
+        self.out.glue(if import.absolute { "use ::" } else { "use " });
+        for (index, segment) in import.segments.iter().enumerate() {
+            if index > 0 {
+                self.out.glue("::");
+            }
+            self.out.user(&import.source, segment.clone());
+        }
+        if let Some(rename) = &import.rename {
+            self.out.glue(" as ");
+            self.out.user(&import.source, rename.clone());
+        }
+        self.out.glue(";");
+    }
+
+    fn item(&mut self, item: &Item, plan: &CellPlan, new: bool) {
+        match &item.kind {
+            ItemKind::Static { declaration, mutable } => {
+                let version = plan.statics.get(&item.key).copied().unwrap_or_default();
+                let symbol = format!("boucle_static_{}_{version}", item.key);
+                if new {
+                    self.out.glue(&format!("#[unsafe(export_name = {symbol:?})] "));
+                    self.out.user(&item.source, item.range.clone());
+                } else {
+                    let safety = if *mutable { "unsafe" } else { "safe" };
+                    self.out.glue(&format!("unsafe extern \"Rust\" {{ #[link_name = {symbol:?}] pub {safety} "));
+                    self.out.user(&item.source, declaration.clone());
+                    self.out.glue("; }");
+                }
+            }
+            ItemKind::Macro => {
+                self.out.user(&item.source, item.range.clone());
+                // An import makes the macro known everywhere, before its definition too.
+                if !item.text().contains("macro_export") {
+                    self.out.glue(&format!(" pub(crate) use {};", item.key));
+                }
+            }
+            _ => self.out.user(&item.source, item.range.clone()),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Turns the text of a cell into a crate that rustc can compile: text → [`Parsed`] → [`CellPlan`] → [`Generated`].
+//! Called by the engine for each cell. Pure: nothing here touches files, processes or sockets.
+//!
+//! Each stage takes a value and returns a value. Only `split` and `rewrite` look at the user's text; later stages know
+//! ranges of it, so that every byte that rustc complains about can be traced back to the cell it came from.
+
+mod assemble;
+mod complete;
+mod item;
+mod mentions;
+mod plan;
+mod rewrite;
+mod source;
+mod split;
+
+pub(crate) use assemble::{Form, Site, SiteMode, assemble, assemble_unparsed};
+pub(crate) use complete::{IsComplete, is_complete};
+pub(crate) use item::{Item, ItemKind, Use};
+pub(crate) use mentions::identifiers_in;
+pub(crate) use plan::{CellPlan, Known, plan};
+pub(crate) use source::{Generated, Source};
+pub(crate) use split::{Parsed, SyntaxError, split};

@@ -1,0 +1,187 @@
+//! Decides what a cell's crate must hold: the cell itself, and what it needs of earlier cells.
+//! Called by the engine with the split cell and what the session knows; pure.
+//!
+//! A cell needs the earlier items that it mentions, those that they mention, and so on; with a type come its impls.
+//! So the cost of a cell follows what it uses, not how long the notebook is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::item::{Item, ItemKind, Use};
+use super::mentions::identifiers_in;
+use super::split::Parsed;
+
+/// The names that every cell may use without importing them. Each is imported only where a cell mentions it and nobody
+/// else defines it, so that they never clash with the user's own.
+pub(crate) const PRELUDE: &[&str] = &[
+    "CancelledError",
+    "EventLoop",
+    "Exception",
+    "InvalidStateError",
+    "KeyboardInterrupt",
+    "RuntimeError",
+    "Task",
+    "all_tasks",
+    "catch_interrupt",
+    "create_task",
+    "current_task",
+    "ensure_future",
+    "gather",
+    "get_event_loop",
+    "get_running_loop",
+    "new_event_loop",
+    "run",
+    "set_event_loop",
+    "show_timer",
+    "sleep",
+    "start_timer",
+];
+
+/// What the session knows before a cell runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The current definitions, oldest first.
+    pub(crate) items: &'a [Arc<Item>],
+    /// The current imports, oldest first.
+    pub(crate) uses: &'a [Arc<Use>],
+    /// The variables and their types.
+    pub(crate) variables: &'a BTreeMap<String, String>,
+    /// How often each `static` has been defined.
+    pub(crate) statics: &'a BTreeMap<String, u32>,
+}
+
+/// What a cell's crate is made of.
+#[derive(Debug)]
+pub(crate) struct CellPlan {
+    pub(crate) parsed: Parsed,
+    /// The items of earlier cells that it needs.
+    pub(crate) items: Vec<Arc<Item>>,
+    /// The imports of earlier cells. All of them: a trait is needed for its methods, which do not name it.
+    pub(crate) uses: Vec<Arc<Use>>,
+    /// The variables that it takes from the store, with their types.
+    pub(crate) takes: Vec<(String, String)>,
+    /// The names that it takes from the prelude.
+    pub(crate) prelude: Vec<&'static str>,
+    /// Which definition of each `static` is meant, the cell's own included.
+    pub(crate) statics: BTreeMap<String, u32>,
+}
+
+impl CellPlan {
+    /// Whether there is anything to run, rather than only definitions to check.
+    pub(crate) fn runs(&self) -> bool {
+        !self.parsed.statements.is_empty()
+            || self.parsed.items.iter().any(|item| matches!(item.kind, ItemKind::Static { .. }))
+    }
+}
+
+/// Plans the crate of a cell.
+pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
+    let replaced = |earlier: &Item| parsed.items.iter().any(|new| new.replaces(earlier));
+    let candidates: Vec<&Arc<Item>> = known.items.iter().filter(|earlier| !replaced(earlier)).collect();
+    let uses = remaining_uses(&parsed, known.uses);
+
+    let takes: Vec<(String, String)> = known.variables.iter()
+        .filter(|(name, _)| parsed.mentions.contains(*name))
+        .map(|(name, ty)| (name.clone(), ty.clone()))
+        .collect();
+
+    let mut wanted = parsed.mentions.clone();
+    wanted.extend(parsed.items.iter().flat_map(|item| item.mentions.iter().cloned()));
+    wanted.extend(takes.iter().flat_map(|(_, ty)| identifiers_in(ty).map(str::to_owned)));
+    wanted.extend(uses.iter().chain(&parsed.uses).map(|import| import.root().to_owned()));
+    wanted.extend(uses.iter().chain(&parsed.uses).flat_map(|import| import.segments.iter().map(|range| import.source.text[range.clone()].to_owned())));
+    let items = reachable(&candidates, &parsed.items, &mut wanted);
+
+    let mut statics = known.statics.clone();
+    for item in parsed.items.iter().filter(|item| matches!(item.kind, ItemKind::Static { .. })) {
+        *statics.entry(item.key.clone()).or_default() += 1;
+    }
+    let defined: BTreeSet<&str> = items.iter().chain(&parsed.items).map(|item| item.key.as_str())
+        .chain(uses.iter().chain(&parsed.uses).filter_map(|import| import.binds.as_deref()))
+        .collect();
+    let prelude = PRELUDE.iter().copied().filter(|name| wanted.contains(*name) && !defined.contains(name)).collect();
+    CellPlan { items, uses, takes, prelude, statics, parsed }
+}
+
+/// The earlier imports that the cell does not replace with an item or import of its own.
+fn remaining_uses(parsed: &Parsed, uses: &[Arc<Use>]) -> Vec<Arc<Use>> {
+    let replaced = |name: &str| {
+        parsed.items.iter().any(|item| item.key == name)
+            || parsed.uses.iter().any(|import| import.binds.as_deref() == Some(name))
+    };
+    uses.iter().filter(|import| import.binds.as_deref().is_none_or(|name| !replaced(name))).cloned().collect()
+}
+
+/// The candidates that the wanted names ask for, directly or through one another, in their order.
+fn reachable(candidates: &[&Arc<Item>], new: &[Arc<Item>], wanted: &mut BTreeSet<String>) -> Vec<Arc<Item>> {
+    let own_types: BTreeSet<&str> = candidates.iter().copied().chain(new)
+        .filter(|item| matches!(item.kind, ItemKind::Type | ItemKind::Trait))
+        .map(|item| item.key.as_str())
+        .collect();
+    let mut taken = vec![false; candidates.len()];
+    loop {
+        let mut grew = false;
+        for (item, taken) in candidates.iter().zip(&mut taken) {
+            if !*taken && is_wanted(item, &own_types, wanted) {
+                *taken = true;
+                grew = true;
+                wanted.extend(item.mentions.iter().cloned());
+            }
+        }
+        if !grew {
+            break;
+        }
+    }
+    candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(item, _)| Arc::clone(item)).collect()
+}
+
+fn is_wanted(item: &Item, own_types: &BTreeSet<&str>, wanted: &BTreeSet<String>) -> bool {
+    let ItemKind::Impl { self_type, header, .. } = &item.kind else {
+        return !item.provides.is_disjoint(wanted);
+    };
+    // An impl comes with the notebook's types that it is for; an impl for a foreign type with the notebook's types
+    // and traits that its header names.
+    let own = |names: &BTreeSet<String>| names.iter().filter(|name| own_types.contains(name.as_str())).cloned().collect::<Vec<_>>();
+    let subjects = own(self_type);
+    let subjects = if subjects.is_empty() { own(header) } else { subjects };
+    subjects.iter().any(|name| wanted.contains(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::split::split;
+    use super::*;
+
+    /// Plans a cell after earlier ones; returns the keys of the earlier items that it needs.
+    fn needs(earlier: &[&str], cell: &str) -> Vec<String> {
+        let mut items = Vec::new();
+        for (index, text) in earlier.iter().enumerate() {
+            items.extend(split(&format!("In[{index}]"), text).unwrap().items);
+        }
+        let known = Known { items: &items, uses: &[], variables: &BTreeMap::new(), statics: &BTreeMap::new() };
+        plan(split("In[9]", cell).unwrap(), known).items.iter().map(|item| item.key.clone()).collect()
+    }
+
+    #[test]
+    fn a_cell_takes_what_it_reaches() {
+        let earlier = ["fn a() { b() }", "fn b() {}", "fn c() {}", "struct P; impl P { fn new() -> P { P } }", "impl Clone for P { fn clone(&self) -> P { c(); P } }"];
+        assert_eq!(needs(&earlier, "a()"), ["a", "b"]);
+        assert_eq!(needs(&earlier, "1 + 1"), Vec::<String>::new());
+        assert_eq!(needs(&earlier, "P::new()"), ["c", "P", "impl impl P { }", "impl impl Clone for P { }"]);
+        assert_eq!(needs(&earlier, "fn b() -> i32 { 5 } a()"), ["a"]);
+    }
+
+    #[test]
+    fn a_trait_comes_with_its_methods_and_impls_for_foreign_types() {
+        let earlier = ["trait Double { fn double(&self) -> i32; }", "impl Double for i32 { fn double(&self) -> i32 { 2 * self } }"];
+        assert_eq!(needs(&earlier, "5.double()"), ["Double", "impl impl Double for i32 { }"]);
+    }
+
+    #[test]
+    fn the_prelude_gives_way_to_the_users_names() {
+        let known = Known { items: &[], uses: &[], variables: &BTreeMap::new(), statics: &BTreeMap::new() };
+        assert_eq!(plan(split("In[1]", "sleep(1).await").unwrap(), known).prelude, ["sleep"]);
+        assert!(plan(split("In[1]", "fn sleep() {} sleep()").unwrap(), known).prelude.is_empty());
+        assert!(plan(split("In[1]", "use tokio::time::sleep; sleep(d).await").unwrap(), known).prelude.is_empty());
+    }
+}

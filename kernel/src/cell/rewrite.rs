@@ -1,0 +1,234 @@
+//! The edits that make a cell's code run on the notebook's event loop and stop when the user asks.
+//! Called by `split` with the parsed cell; pure.
+//!
+//! Text is inserted at spans, never printed anew, so that lines stay where the user wrote them:
+//! - a top-level `x.await` becomes `wait(x)`, which drives the event loop until `x` is done;
+//! - a top-level `x?` becomes `question(x)?`, which ends the cell with the error;
+//! - loops and functions begin with a checkpoint, where an interrupt is raised;
+//! - `std::thread::sleep` becomes a sleep that an interrupt ends.
+//!
+//! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+use super::source::Edit;
+
+pub(crate) const WAIT: &str = "::asyncio::cell::wait(";
+pub(crate) const QUESTION: &str = "::asyncio::cell::question(";
+pub(crate) const RETURNED: &str = " ::asyncio::cell::returned(";
+pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
+pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
+
+/// What the visit found.
+#[derive(Debug, Default)]
+pub(crate) struct Rewrite {
+    pub(crate) edits: Vec<Edit>,
+    /// Where loops begin.
+    pub(crate) loops: Vec<usize>,
+}
+
+/// The edits for a whole cell, in the order of their positions.
+pub(crate) fn rewrite(statements: &[syn::Stmt]) -> Rewrite {
+    let mut visitor = Visitor { rewrite: Rewrite::default(), top: true, constant: false, in_macro: false };
+    for statement in statements {
+        visitor.visit_stmt(statement);
+    }
+    let mut rewrite = visitor.rewrite;
+    // The visit meets the outer expression first, and the sort is stable: so the outer one's text stays in front.
+    rewrite.edits.sort_by_key(|edit| edit.range.start);
+    rewrite
+}
+
+struct Visitor {
+    rewrite: Rewrite,
+    /// Whether the cell itself runs the code.
+    top: bool,
+    /// Whether the compiler evaluates the code.
+    constant: bool,
+    /// Whether a macro receives the code as tokens, and might do anything with it.
+    in_macro: bool,
+}
+
+impl Visitor {
+    fn insert(&mut self, at: usize, text: &'static str) {
+        self.replace(at..at, text);
+    }
+
+    fn replace(&mut self, range: Range<usize>, text: &'static str) {
+        self.rewrite.edits.push(Edit { range, insert: Cow::Borrowed(text) });
+    }
+
+    /// Puts a checkpoint at the beginning of a body, behind its inner attributes.
+    fn checkpoint(&mut self, open_brace: Span, attributes: &[syn::Attribute]) {
+        if self.constant || self.in_macro {
+            return;
+        }
+        let inner = attributes.iter().filter(|attribute| matches!(attribute.style, syn::AttrStyle::Inner(_)));
+        let at = inner.map(|attribute| attribute.span().byte_range().end).max();
+        self.insert(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
+    }
+
+    /// Visits code that runs under other circumstances than the code around it.
+    fn within(&mut self, top: bool, constant: bool, visit: impl FnOnce(&mut Self)) {
+        let outer = (self.top, self.constant);
+        (self.top, self.constant) = (self.top && top, self.constant || constant);
+        visit(self);
+        (self.top, self.constant) = outer;
+    }
+
+    /// A function's body: it begins a new world, unless the compiler evaluates it or it must not unwind.
+    fn function(&mut self, signature: &syn::Signature, attributes: &[syn::Attribute], block: &syn::Block) {
+        let outer = (self.top, self.constant);
+        (self.top, self.constant) = (false, signature.constness.is_some());
+        // Unwinding out of a function of another ABI would abort the process.
+        if signature.abi.is_none() {
+            self.checkpoint(block.brace_token.span.open(), attributes);
+        }
+        visit::visit_block(self, block);
+        (self.top, self.constant) = outer;
+    }
+}
+
+impl<'ast> Visit<'ast> for Visitor {
+    fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
+        if self.top {
+            self.insert(node.base.span().byte_range().start, WAIT);
+            self.replace(node.dot_token.span.byte_range().start..node.await_token.span.byte_range().end, ")");
+        }
+        visit::visit_expr_await(self, node);
+    }
+
+    fn visit_expr_try(&mut self, node: &'ast syn::ExprTry) {
+        if self.top {
+            self.insert(node.expr.span().byte_range().start, QUESTION);
+        }
+        visit::visit_expr_try(self, node);
+        if self.top {
+            self.insert(node.question_token.span.byte_range().start, ")");
+        }
+    }
+
+    fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
+        if self.top {
+            let end = node.span().byte_range().end;
+            self.insert(node.return_token.span.byte_range().end, RETURNED);
+            if node.expr.is_none() {
+                self.insert(end, "())");
+            }
+        }
+        visit::visit_expr_return(self, node);
+        if self.top && node.expr.is_some() {
+            self.insert(node.span().byte_range().end, ")");
+        }
+    }
+
+    fn visit_expr_path(&mut self, node: &'ast syn::ExprPath) {
+        let segments: Vec<String> = node.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if matches!(names[..], ["std", "thread", "sleep"] | ["thread", "sleep"]) && node.qself.is_none() {
+            self.replace(node.path.span().byte_range(), THREAD_SLEEP);
+        }
+        visit::visit_expr_path(self, node);
+    }
+
+    fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
+        self.rewrite.loops.push(node.span().byte_range().start);
+        self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
+        visit::visit_expr_loop(self, node);
+    }
+
+    fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
+        self.rewrite.loops.push(node.span().byte_range().start);
+        self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
+        visit::visit_expr_while(self, node);
+    }
+
+    fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
+        self.rewrite.loops.push(node.span().byte_range().start);
+        self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
+        visit::visit_expr_for_loop(self, node);
+    }
+
+    fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
+        self.within(false, false, |this| visit::visit_expr_closure(this, node));
+    }
+
+    fn visit_expr_async(&mut self, node: &'ast syn::ExprAsync) {
+        self.within(false, false, |this| visit::visit_expr_async(this, node));
+    }
+
+    fn visit_expr_const(&mut self, node: &'ast syn::ExprConst) {
+        self.within(false, true, |this| visit::visit_expr_const(this, node));
+    }
+
+    fn visit_type(&mut self, node: &'ast syn::Type) {
+        self.within(false, true, |this| visit::visit_type(this, node));
+    }
+
+    fn visit_item_const(&mut self, node: &'ast syn::ItemConst) {
+        self.within(false, true, |this| visit::visit_item_const(this, node));
+    }
+
+    fn visit_item_static(&mut self, node: &'ast syn::ItemStatic) {
+        self.within(false, true, |this| visit::visit_item_static(this, node));
+    }
+
+    fn visit_item_enum(&mut self, node: &'ast syn::ItemEnum) {
+        self.within(false, true, |this| visit::visit_item_enum(this, node));
+    }
+
+    fn visit_impl_item_const(&mut self, node: &'ast syn::ImplItemConst) {
+        self.within(false, true, |this| visit::visit_impl_item_const(this, node));
+    }
+
+    fn visit_trait_item_const(&mut self, node: &'ast syn::TraitItemConst) {
+        self.within(false, true, |this| visit::visit_trait_item_const(this, node));
+    }
+
+    fn visit_item_fn(&mut self, node: &'ast syn::ItemFn) {
+        self.function(&node.sig, &node.attrs, &node.block);
+    }
+
+    fn visit_impl_item_fn(&mut self, node: &'ast syn::ImplItemFn) {
+        self.function(&node.sig, &node.attrs, &node.block);
+    }
+
+    fn visit_trait_item_fn(&mut self, node: &'ast syn::TraitItemFn) {
+        if let Some(block) = &node.default {
+            self.function(&node.sig, &node.attrs, block);
+        }
+    }
+
+    fn visit_macro(&mut self, node: &'ast syn::Macro) {
+        // Most macros take expressions; those of a cell's own level may await or fail, which needs the edit.
+        if !self.top || !mentions_await_or_question(node.tokens.clone()) {
+            return;
+        }
+        let arguments = node.parse_body_with(Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated);
+        let arguments = arguments.or_else(|_| node.parse_body_with(Punctuated::<syn::Expr, syn::Token![;]>::parse_terminated).map(|list| {
+            list.into_iter().collect()
+        }));
+        let Ok(arguments) = arguments else { return };
+        let outer = std::mem::replace(&mut self.in_macro, true);
+        for argument in &arguments {
+            // The visitor borrows for the whole tree's lifetime; these trees live only here.
+            Visitor::visit_expr(self, argument);
+        }
+        self.in_macro = outer;
+    }
+}
+
+fn mentions_await_or_question(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "await",
+        TokenTree::Punct(punct) => punct.as_char() == '?',
+        TokenTree::Group(group) => mentions_await_or_question(group.stream()),
+        TokenTree::Literal(_) => false,
+    })
+}

@@ -1,0 +1,188 @@
+//! Where every byte of generated source comes from: the user's text with the edits made to it, and the map back.
+//! Written by `split` and `assemble`; read by the diagnostics and by whoever has to name a place in a cell.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The text of one executed cell, and what the engine changes in it before it is compiled.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// How messages name the cell, for example `In[5]`.
+    pub(crate) label: String,
+    /// What the user typed.
+    pub(crate) text: String,
+    /// Non-overlapping, by position; at one position the outer one comes first.
+    pub(crate) edits: Vec<Edit>,
+}
+
+/// One replacement in the user's text, most often of nothing by a few words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) range: Range<usize>,
+    pub(crate) insert: Cow<'static, str>,
+}
+
+impl Source {
+    /// The line and column of a byte offset, both from 1, the column in characters.
+    pub(crate) fn line_column(&self, offset: usize) -> (usize, usize) {
+        let before = &self.text[..offset.min(self.text.len())];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// Whose text a stretch of generated source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The user's, beginning at this offset of the cell's text.
+    User(Arc<Source>, usize),
+    /// The engine's.
+    Glue,
+    /// The engine's, storing the variable of this site.
+    Store(u32),
+}
+
+/// Source ready for rustc, and where each part of it comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Generated {
+    pub(crate) text: String,
+    /// The pieces in order: where each begins in `text`, and its origin.
+    pieces: Vec<(usize, Origin)>,
+}
+
+impl Generated {
+    /// Appends text of the engine's own.
+    pub(crate) fn glue(&mut self, text: &str) {
+        self.push(Origin::Glue, text);
+    }
+
+    /// Appends text of the engine's own that stores the variable of `site`.
+    pub(crate) fn store(&mut self, site: u32, text: &str) {
+        self.push(Origin::Store(site), text);
+    }
+
+    /// Appends a range of a cell, with the edits that fall into it.
+    pub(crate) fn user(&mut self, source: &Arc<Source>, range: Range<usize>) {
+        let mut at = range.start;
+        for edit in source.edits.iter().filter(|edit| range.start <= edit.range.start && edit.range.end <= range.end) {
+            self.push(Origin::User(source.clone(), at), &source.text[at..edit.range.start]);
+            self.glue(&edit.insert);
+            at = edit.range.end;
+        }
+        self.push(Origin::User(source.clone(), at), &source.text[at..range.end]);
+    }
+
+    /// Appends as many line breaks as the text has, so that what follows keeps its line.
+    pub(crate) fn line_breaks_of(&mut self, text: &str) {
+        self.glue(&"\n".repeat(text.matches('\n').count()));
+    }
+
+    fn push(&mut self, origin: Origin, text: &str) {
+        if !text.is_empty() {
+            self.pieces.push((self.text.len(), origin));
+            self.text.push_str(text);
+        }
+    }
+
+    /// The origin of a byte of the generated text, and how far into its piece the byte lies.
+    fn piece_at(&self, offset: usize) -> Option<(usize, &(usize, Origin))> {
+        let after = self.pieces.partition_point(|(start, _)| *start <= offset);
+        let index = after.checked_sub(1)?;
+        Some((index, &self.pieces[index]))
+    }
+
+    /// The store that a range of the generated text lies in, if it lies in one.
+    pub(crate) fn store_at(&self, range: &Range<usize>) -> Option<u32> {
+        match self.piece_at(range.start)? {
+            (_, (_, Origin::Store(site))) => Some(*site),
+            _ => None,
+        }
+    }
+
+    /// The part of a cell that a range of the generated text shows: what is left of it once everything that the
+    /// engine inserted is taken out. `None` if nothing is left.
+    pub(crate) fn locate(&self, range: &Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
+        let (mut index, _) = self.piece_at(range.start)?;
+        let mut found: Option<(Arc<Source>, Range<usize>)> = None;
+        while let Some((start, origin)) = self.pieces.get(index).filter(|(start, _)| *start < range.end.max(range.start + 1)) {
+            let end = self.pieces.get(index + 1).map_or(self.text.len(), |(next, _)| *next);
+            if let Origin::User(source, offset) = origin {
+                let from = offset + range.start.saturating_sub(*start);
+                let to = offset + range.end.min(end).saturating_sub(*start);
+                match &mut found {
+                    None => found = Some((source.clone(), from..to.max(from))),
+                    Some((first, covered)) if Arc::ptr_eq(first, source) && to >= covered.end => covered.end = to,
+                    Some(_) => break,
+                }
+            }
+            index += 1;
+        }
+        found
+    }
+
+    /// Where each stretch of user text begins: its line and column in the generated text, and what it is.
+    pub(crate) fn user_pieces(&self) -> Vec<((usize, usize), &Arc<Source>, usize)> {
+        let (mut line, mut line_start, mut scanned) = (1, 0, 0);
+        let mut pieces = Vec::new();
+        for (start, origin) in &self.pieces {
+            line += self.text[scanned..*start].matches('\n').count();
+            if let Some(newline) = self.text[scanned..*start].rfind('\n') {
+                line_start = scanned + newline + 1;
+            }
+            scanned = *start;
+            if let Origin::User(source, offset) = origin {
+                pieces.push(((line, self.text[line_start..*start].chars().count() + 1), source, *offset));
+            }
+        }
+        pieces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str, edits: &[(Range<usize>, &'static str)]) -> Arc<Source> {
+        let edits = edits.iter().map(|(range, insert)| Edit { range: range.clone(), insert: Cow::Borrowed(insert) });
+        Arc::new(Source { label: "In[1]".into(), text: text.into(), edits: edits.collect() })
+    }
+
+    #[test]
+    fn edits_are_applied_and_traced_back() {
+        let cell = source("f().await;", &[(0..0, "wait("), (3..9, ")")]);
+        let mut generated = Generated::default();
+        generated.glue("fn cell() { ");
+        generated.user(&cell, 0..10);
+        assert_eq!(generated.text, "fn cell() { wait(f());");
+        assert_eq!(generated.locate(&(17..20)), Some((cell.clone(), 0..3)));
+        assert_eq!(generated.locate(&(12..22)), Some((cell.clone(), 0..10)));
+        assert_eq!(generated.locate(&(0..5)), None);
+        let places: Vec<_> = generated.user_pieces().into_iter().map(|(place, _, offset)| (place, offset)).collect();
+        assert_eq!(places, [((1, 18), 0), ((1, 22), 9)]);
+    }
+
+    #[test]
+    fn inserting_nothing_gives_back_the_same_text() {
+        let text = "let π = \"é\";\r\n// comment\nπ.len()\n";
+        let mut generated = Generated::default();
+        generated.user(&source(text, &[]), 0..text.len());
+        assert_eq!(generated.text, text);
+    }
+
+    #[test]
+    fn lines_and_columns_count_characters() {
+        let cell = source("a\nπé!", &[]);
+        assert_eq!(cell.line_column(0), (1, 1));
+        assert_eq!(cell.line_column(6), (2, 3));
+    }
+
+    #[test]
+    fn stores_are_recognized() {
+        let mut generated = Generated::default();
+        generated.glue("x");
+        generated.store(4, "put(x)");
+        assert_eq!(generated.store_at(&(3..4)), Some(4));
+        assert_eq!(generated.store_at(&(0..1)), None);
+    }
+}

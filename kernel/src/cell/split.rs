@@ -1,0 +1,278 @@
+//! Splits the text of a cell into attributes, imports, items and statements. The first stage; called by the engine.
+//! What cannot be parsed is handed to rustc as it stands, whose messages are better than any made here.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::{Expr, Item as SynItem, Pat, Stmt};
+
+use super::item::{Item, ItemKind, Use};
+use super::mentions;
+use super::rewrite::rewrite;
+use super::source::Source;
+
+/// A cell, split.
+#[derive(Debug)]
+pub(crate) struct Parsed {
+    pub(crate) source: Arc<Source>,
+    /// Attributes of the whole cell, such as `#![allow(unused)]`.
+    pub(crate) attributes: Vec<Range<usize>>,
+    pub(crate) items: Vec<Arc<Item>>,
+    pub(crate) uses: Vec<Arc<Use>>,
+    pub(crate) statements: Vec<Statement>,
+    /// What the statements mention.
+    pub(crate) mentions: BTreeSet<String>,
+    /// Whether any of the code loops.
+    pub(crate) loops: bool,
+}
+
+/// One statement of the cell's own level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) range: Range<usize>,
+    /// The variables that it binds, if it is a `let`.
+    pub(crate) binds: Vec<String>,
+    /// Where the pattern of the `let` stands.
+    pub(crate) pattern: Option<Range<usize>>,
+    /// Whether it surely runs to its end, as a `let` of a literal does.
+    pub(crate) harmless: bool,
+    /// Whether it is the expression whose value the cell shows.
+    pub(crate) shown: bool,
+}
+
+/// Why the text could not be split, for the case that rustc has nothing to say about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SyntaxError {
+    pub(crate) message: String,
+    pub(crate) at: Range<usize>,
+    /// Whether not even the tokens could be told apart, so that the text must not be put inside anything.
+    pub(crate) lexical: bool,
+}
+
+/// Splits the text of a cell that messages call `label`.
+pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
+    proc_macro2::extra::invalidate_current_thread_spans();
+    let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| SyntaxError {
+        message: "this text cannot be read as Rust".into(),
+        at: error.span().byte_range(),
+        lexical: true,
+    })?;
+    let (attributes, statements) = syn::parse::Parser::parse2(
+        |input: syn::parse::ParseStream| Ok((syn::Attribute::parse_inner(input)?, syn::Block::parse_within(input)?)),
+        tokens,
+    )
+    .map_err(|error| SyntaxError { message: error.to_string(), at: error.span().byte_range(), lexical: false })?;
+
+    let rewritten = rewrite(&statements);
+    let source = Arc::new(Source { label: label.into(), text: text.into(), edits: rewritten.edits });
+    let mut parsed = Parsed {
+        attributes: attributes.iter().map(|attribute| attribute.span().byte_range()).collect(),
+        items: Vec::new(),
+        uses: Vec::new(),
+        statements: Vec::new(),
+        mentions: BTreeSet::new(),
+        loops: !rewritten.loops.is_empty(),
+        source,
+    };
+    let last = statements.len().saturating_sub(1);
+    for (index, statement) in statements.into_iter().enumerate() {
+        parsed.add(statement, index == last, &rewritten.loops);
+    }
+    Ok(parsed)
+}
+
+impl Parsed {
+    fn add(&mut self, statement: Stmt, last: bool, loops: &[usize]) {
+        let range = statement.span().byte_range();
+        match statement {
+            Stmt::Item(SynItem::Use(item)) => self.add_uses(&item),
+            Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, loops))),
+            Stmt::Expr(Expr::Verbatim(tokens), _) if tokens.is_empty() => {}
+            Stmt::Local(local) => {
+                mentions::collect(local.to_token_stream(), &mut self.mentions);
+                let mut binds = Bindings::default();
+                binds.collect(&local.pat, true);
+                let harmless = local.init.as_ref().is_none_or(|init| init.diverge.is_none() && is_harmless(&init.expr));
+                // A variable without a value yet may not have one at the end: it belongs to its own cell only.
+                let binds = if local.init.is_some() { binds.names } else { Vec::new() };
+                let pattern = Some(local.pat.span().byte_range());
+                self.statements.push(Statement { range, binds, pattern, harmless, shown: false });
+            }
+            Stmt::Expr(_, semicolon) => {
+                mentions::collect(statement.to_token_stream(), &mut self.mentions);
+                let shown = last && semicolon.is_none();
+                self.statements.push(Statement { range, binds: Vec::new(), pattern: None, harmless: false, shown });
+            }
+            Stmt::Macro(ref call) => {
+                mentions::collect(statement.to_token_stream(), &mut self.mentions);
+                let shown = last && call.semi_token.is_none();
+                self.statements.push(Statement { range, binds: Vec::new(), pattern: None, harmless: false, shown });
+            }
+        }
+    }
+
+    fn add_uses(&mut self, item: &syn::ItemUse) {
+        let mut leaves = Vec::new();
+        flatten(&item.tree, &mut Vec::new(), &mut |segments, rename, binds| {
+            leaves.push((segments.to_vec(), rename, binds));
+        });
+        for (segments, rename, binds) in leaves {
+            let last = segments.last().map(|range| self.source.text[range.clone()].to_owned());
+            let binds = binds.or_else(|| last.filter(|name| rename.is_none() && name != "*"));
+            let absolute = item.leading_colon.is_some();
+            self.uses.push(Arc::new(Use { binds, segments, absolute, rename, source: self.source.clone() }));
+        }
+    }
+}
+
+/// Calls `leaf` with the segments, the rename and the bound name of each import of a tree.
+fn flatten(
+    tree: &syn::UseTree,
+    segments: &mut Vec<Range<usize>>,
+    leaf: &mut impl FnMut(&[Range<usize>], Option<Range<usize>>, Option<String>),
+) {
+    let depth = segments.len();
+    match tree {
+        syn::UseTree::Path(path) => {
+            segments.push(path.ident.span().byte_range());
+            flatten(&path.tree, segments, leaf);
+        }
+        syn::UseTree::Group(group) => {
+            for tree in &group.items {
+                flatten(tree, segments, leaf);
+            }
+        }
+        syn::UseTree::Glob(glob) => {
+            segments.push(glob.star_token.span().byte_range());
+            leaf(segments, None, None);
+        }
+        syn::UseTree::Name(name) => {
+            // `a::{self}` imports `a`.
+            let binds = if name.ident == "self" && depth > 0 { None } else { Some(name.ident.to_string()) };
+            if binds.is_some() {
+                segments.push(name.ident.span().byte_range());
+            }
+            leaf(segments, None, binds);
+        }
+        syn::UseTree::Rename(rename) => {
+            if rename.ident != "self" || depth == 0 {
+                segments.push(rename.ident.span().byte_range());
+            }
+            let binds = (rename.rename != "_").then(|| rename.rename.to_string());
+            leaf(segments, Some(rename.rename.span().byte_range()), binds);
+        }
+    }
+    segments.truncate(depth);
+}
+
+/// Whether evaluating the expression can neither fail nor take long.
+fn is_harmless(expr: &Expr) -> bool {
+    match expr {
+        Expr::Lit(_) | Expr::Path(_) | Expr::Closure(_) => true,
+        Expr::Reference(reference) => is_harmless(&reference.expr),
+        Expr::Paren(paren) => is_harmless(&paren.expr),
+        Expr::Tuple(tuple) => tuple.elems.iter().all(is_harmless),
+        Expr::Array(array) => array.elems.iter().all(is_harmless),
+        _ => false,
+    }
+}
+
+/// The names that a pattern binds.
+#[derive(Default)]
+struct Bindings {
+    names: Vec<String>,
+}
+
+impl Bindings {
+    fn collect(&mut self, pattern: &Pat, outermost: bool) {
+        match pattern {
+            Pat::Ident(ident) => {
+                let name = ident.ident.to_string();
+                // Inside a pattern, a capitalized name without `@` is a constant or variant, by convention.
+                let constant = !outermost && ident.subpat.is_none() && name.starts_with(char::is_uppercase);
+                if !constant && !self.names.contains(&name) {
+                    self.names.push(name);
+                }
+                if let Some((_, inner)) = &ident.subpat {
+                    self.collect(inner, false);
+                }
+            }
+            Pat::Or(or) => or.cases.iter().for_each(|case| self.collect(case, false)),
+            Pat::Paren(paren) => self.collect(&paren.pat, outermost),
+            Pat::Reference(reference) => self.collect(&reference.pat, false),
+            Pat::Slice(slice) => slice.elems.iter().for_each(|elem| self.collect(elem, false)),
+            Pat::Struct(fields) => fields.fields.iter().for_each(|field| {
+                let shorthand = field.colon_token.is_none();
+                self.collect(&field.pat, shorthand);
+            }),
+            Pat::Tuple(tuple) => tuple.elems.iter().for_each(|elem| self.collect(elem, false)),
+            Pat::TupleStruct(tuple) => tuple.elems.iter().for_each(|elem| self.collect(elem, false)),
+            Pat::Type(typed) => self.collect(&typed.pat, outermost),
+            _ => {}
+        }
+    }
+}
+
+fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[usize]) -> Item {
+    let mut mentioned = BTreeSet::new();
+    mentions::collect(item.to_token_stream(), &mut mentioned);
+    let named = |name: &syn::Ident| (name.to_string(), BTreeSet::from([name.to_string()]));
+    let (kind, (key, provides)) = match item {
+        SynItem::Struct(item) => (ItemKind::Type, named(&item.ident)),
+        SynItem::Enum(item) => (ItemKind::Type, named(&item.ident)),
+        SynItem::Union(item) => (ItemKind::Type, named(&item.ident)),
+        SynItem::Type(item) => (ItemKind::Type, named(&item.ident)),
+        SynItem::Trait(item) => {
+            let (key, mut provides) = named(&item.ident);
+            provides.extend(item.items.iter().filter_map(|item| match item {
+                syn::TraitItem::Fn(item) => Some(item.sig.ident.to_string()),
+                _ => None,
+            }));
+            (ItemKind::Trait, (key, provides))
+        }
+        SynItem::Fn(item) => (ItemKind::Other, named(&item.sig.ident)),
+        SynItem::Const(item) => (ItemKind::Other, named(&item.ident)),
+        SynItem::Mod(item) => (ItemKind::Other, named(&item.ident)),
+        SynItem::TraitAlias(item) => (ItemKind::Trait, named(&item.ident)),
+        SynItem::Static(item) => {
+            let start = item.static_token.span.byte_range().start;
+            let declaration = start..item.ty.span().byte_range().end;
+            let mutable = matches!(item.mutability, syn::StaticMutability::Mut(_));
+            (ItemKind::Static { declaration, mutable }, named(&item.ident))
+        }
+        SynItem::Macro(item) => match &item.ident {
+            Some(name) => (ItemKind::Macro, named(name)),
+            None => (ItemKind::Other, (item.to_token_stream().to_string(), mentioned.clone())),
+        },
+        SynItem::Impl(item) => impl_of(item),
+        other => (ItemKind::Other, (other.to_token_stream().to_string(), mentioned.clone())),
+    };
+    Item { kind, key, provides, mentions: mentioned, source: source.clone(), loops: loops.iter().any(|at| range.contains(at)), range }
+}
+
+fn impl_of(item: &syn::ItemImpl) -> (ItemKind, (String, BTreeSet<String>)) {
+    let mut header = BTreeSet::new();
+    let mut header_tokens = item.generics.to_token_stream();
+    let mut key = "impl ".to_owned();
+    key.push_str(&header_tokens.to_string());
+    let mut bare = item.clone();
+    bare.items.clear();
+    bare.attrs.clear();
+    let before_for: TokenStream = bare.to_token_stream();
+    key.push_str(&before_for.to_string());
+    header_tokens.extend(before_for);
+    mentions::collect(header_tokens, &mut header);
+    let mut self_type = BTreeSet::new();
+    mentions::collect(item.self_ty.to_token_stream(), &mut self_type);
+    let defines = item.items.iter().filter_map(|item| match item {
+        syn::ImplItem::Fn(item) => Some(item.sig.ident.to_string()),
+        syn::ImplItem::Const(item) => Some(item.ident.to_string()),
+        syn::ImplItem::Type(item) => Some(item.ident.to_string()),
+        _ => None,
+    });
+    (ItemKind::Impl { self_type, header, defines: defines.collect() }, (key, BTreeSet::new()))
+}

@@ -1,0 +1,95 @@
+//! Reads the types of a cell's variables from the MIR that rustc prints: no annotation and no second pass are needed.
+//! Called by `rustc` after a successful compilation.
+//!
+//! Variables are stored by calls of `Scope::put`, whose last argument is a local; the locals' declarations name their
+//! types with public paths. Where the argument is a constant, the call's own type argument has to do: constants have
+//! primitive types, which need no path.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// The type that each store site stores, as source text.
+pub(crate) fn stored_types(mir: &str) -> BTreeMap<u32, String> {
+    let mut types = BTreeMap::new();
+    let mut locals: HashMap<&str, &str> = HashMap::new();
+    for line in mir.lines() {
+        let line = line.trim_start();
+        if line.starts_with("fn ") {
+            locals.clear();
+        } else if let Some((local, ty)) = declaration(line) {
+            locals.insert(local, ty);
+        } else if let Some((site, argument, fallback)) = store(line) {
+            let local = argument.strip_prefix("move ").or_else(|| argument.strip_prefix("copy "));
+            let ty = local.and_then(|local| locals.get(local)).copied().unwrap_or(fallback);
+            types.insert(site, ty.to_owned());
+        }
+    }
+    types
+}
+
+/// Whether a type can be written down in source. Those of closures, `async` code and `impl Trait` cannot.
+pub(crate) fn is_nameable(ty: &str) -> bool {
+    !ty.contains('{') && !ty.contains("impl ")
+}
+
+/// Whether an unnameable type is that of a future.
+pub(crate) fn is_future(ty: &str) -> bool {
+    ty.starts_with("{async ") || ty.starts_with("impl Future<") || ty.starts_with("impl std::future::Future<")
+}
+
+/// `let mut _3: u8;` → `("_3", "u8")`
+fn declaration(line: &str) -> Option<(&str, &str)> {
+    let rest = line.strip_prefix("let ")?;
+    let (local, ty) = rest.strip_prefix("mut ").unwrap_or(rest).split_once(": ")?;
+    Some((local, ty.split_once("; ").filter(|(_, rest)| rest.trim_start().starts_with("//")).map_or(ty, |(ty, _)| ty).trim_end_matches(';')))
+}
+
+/// `_4 = Scope::put::<u8>(copy _1, const 3_u32, const "x", move _8) -> …` → `(3, "move _8", "u8")`
+fn store(line: &str) -> Option<(u32, &str, &str)> {
+    let (_, call) = line.split_once("Scope::put::<")?;
+    let (ty, rest) = call.split_once(">(")?;
+    // The type argument may hold `>(` itself; the site is what the rest must show.
+    let (ty, rest) = std::iter::successors(Some((ty.len(), rest)), |(end, rest)| {
+        let (more, rest) = rest.split_once(">(")?;
+        Some((end + 2 + more.len(), rest))
+    })
+    .find(|(_, rest)| rest.split(", ").nth(1).is_some_and(|site| site.ends_with("_u32")))
+    .map(|(end, rest)| (&call[..end], rest))?;
+    let site = rest.split(", ").nth(1)?.strip_prefix("const ")?.strip_suffix("_u32")?.parse().ok()?;
+    let (arguments, _) = rest.split_once(") -> ")?;
+    let argument = arguments.splitn(4, ", ").nth(3)?;
+    Some((site, argument, ty))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_read_from_the_locals_of_the_right_function() {
+        let mir = r#"
+fn boucle_cell(_1: &Scope) -> Result<(), Box<dyn Any + Send>> {
+    let _5: ();
+    let mut _8: std::collections::HashMap<i32, std::string::String>;
+        _5 = Scope::put::<HashMap<i32, String>>(copy _1, const 4_u32, const "m", move _8) -> [return: bb4, unwind: bb28];
+        _5 = Scope::put::<Box<dyn Fn(i32) -> i32>>(copy _1, const 5_u32, const "f", copy _8) -> [return: bb4, unwind: bb28];
+}
+fn boucle_cell::{closure#0}(_1: {closure@In[1]:7:36: 7:38}) -> () {
+    let mut _8: [u8; 3];
+        _5 = Scope::put::<[u8; 3]>(copy ((*_1).0: &Scope), const 6_u32, const "a", move _8) -> [return: bb4, unwind continue];
+        _5 = Scope::put::<i32>(copy _1, const 7_u32, const "n", const 5_i32) -> [return: bb4, unwind continue];
+}"#;
+        let types = stored_types(mir);
+        assert_eq!(types[&4], "std::collections::HashMap<i32, std::string::String>");
+        assert_eq!(types[&6], "[u8; 3]");
+        assert_eq!(types[&7], "i32");
+        assert!(types.contains_key(&5));
+    }
+
+    #[test]
+    fn types_without_a_name_are_told_apart() {
+        assert!(is_nameable("std::vec::Vec<Point>"));
+        assert!(!is_nameable("{closure@In[1]:1:1: 1:3}"));
+        assert!(is_future("{async fn body of c1()}") && is_future("impl Future<Output = i32>"));
+        assert!(!is_future("impl std::iter::Iterator<Item = i32>"));
+    }
+}

@@ -1,0 +1,15 @@
+//! Knows rustc and cargo: builds the runtime that cells link against, and compiles generated source into libraries.
+//! Called by the engine. Knows nothing of Jupyter and nothing of what a session holds.
+
+mod cache;
+pub(crate) mod diagnostics;
+mod mir;
+pub(crate) mod render;
+pub(crate) mod runtime;
+mod rustc;
+pub(crate) mod toolchain;
+
+pub(crate) use diagnostics::{Diagnostic, Level};
+pub(crate) use mir::{is_future, is_nameable};
+pub(crate) use runtime::Runtime;
+pub(crate) use rustc::{CompileError, Compiled, Compiler, Product, Request, Verdict};

@@ -1,0 +1,69 @@
+//! Shows a diagnostic in rustc's own look, with the cell's line and column. Called by the engine.
+
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level as Look, Patch, Renderer, Snippet};
+
+use super::diagnostics::{Diagnostic, Level, Span};
+use crate::cell::Source;
+
+/// The diagnostic as text with ANSI colors, without a final line break.
+pub(crate) fn render(diagnostic: &Diagnostic) -> String {
+    let mut title = look(diagnostic.level).primary_title(diagnostic.message.as_str());
+    if let Some(code) = diagnostic.code.as_deref().filter(|code| code.starts_with('E')) {
+        title = title.id(code).id_url(format!("https://doc.rust-lang.org/error_codes/{code}.html"));
+    }
+    let mut first = with_snippets(Group::with_title(title), &diagnostic.spans);
+    let mut groups = Vec::new();
+    for child in &diagnostic.children {
+        let suggests = child.spans.iter().any(|span| span.replacement.is_some());
+        if child.spans.is_empty() {
+            first = first.element(look(child.level).message(child.message.as_str()));
+        } else {
+            let group = Group::with_title(look(child.level).secondary_title(child.message.as_str()));
+            groups.push(if suggests { with_patches(group, &child.spans) } else { with_snippets(group, &child.spans) });
+        }
+    }
+    groups.insert(0, first);
+    Renderer::styled().render(&groups)
+}
+
+fn look(level: Level) -> Look<'static> {
+    match level {
+        Level::Error => Look::ERROR,
+        Level::Warning => Look::WARNING,
+        Level::Note => Look::NOTE,
+        Level::Help => Look::HELP,
+    }
+}
+
+/// The spans by cell, the primary one's cell first.
+fn by_source(spans: &[Span]) -> Vec<(&Arc<Source>, Vec<&Span>)> {
+    let mut groups: Vec<(&Arc<Source>, Vec<&Span>)> = Vec::new();
+    for span in spans.iter().filter(|span| span.primary).chain(spans.iter().filter(|span| !span.primary)) {
+        match groups.iter_mut().find(|(source, _)| Arc::ptr_eq(source, &span.source)) {
+            Some((_, spans)) => spans.push(span),
+            None => groups.push((&span.source, vec![span])),
+        }
+    }
+    groups
+}
+
+fn with_snippets<'a>(mut group: Group<'a>, spans: &'a [Span]) -> Group<'a> {
+    for (source, spans) in by_source(spans) {
+        let annotations = spans.into_iter().map(|span| {
+            let kind = if span.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            kind.span(span.range.clone()).label(span.label.as_deref())
+        });
+        group = group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).annotations(annotations));
+    }
+    group
+}
+
+fn with_patches<'a>(mut group: Group<'a>, spans: &'a [Span]) -> Group<'a> {
+    for (source, spans) in by_source(spans) {
+        let patches = spans.into_iter().filter_map(|span| Some(Patch::new(span.range.clone(), span.replacement.as_deref()?)));
+        group = group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).patches(patches));
+    }
+    group
+}

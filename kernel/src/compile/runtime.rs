@@ -1,0 +1,172 @@
+//! Builds what cells run on, the `asyncio` library and the worker, once for each version of rustc.
+//! Called when a kernel starts, by `boucle runtime`, and when the toolchain turns out to have changed.
+//!
+//! The sources come with the kernel's binary. A finished runtime appears in the cache under the hash of its sources and
+//! of rustc's version, by renaming: so it is whole or absent, whoever builds at the same time.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, io};
+
+use super::cache::Cache;
+use super::toolchain::{Toolchain, ToolchainError};
+
+mod files {
+    include!(concat!(env!("OUT_DIR"), "/runtime_files.rs"));
+}
+
+/// A runtime that is ready for use.
+#[derive(Debug, Clone)]
+pub(crate) struct Runtime {
+    pub(crate) toolchain: Toolchain,
+    /// Identifies the sources, the compiler and the flags.
+    pub(crate) key: String,
+    /// Holds `libasyncio.so`, `boucle-worker` and, in `deps`, the libraries that they were built from.
+    pub(crate) folder: PathBuf,
+}
+
+/// Why there is no runtime.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RuntimeError {
+    #[error(transparent)]
+    Toolchain(#[from] ToolchainError),
+    /// The cache cannot be used.
+    #[error("cannot prepare the cell runtime in `{}`: {cause}", folder.display())]
+    Folder { folder: PathBuf, cause: io::Error },
+    /// cargo failed.
+    #[error("building the cell runtime with {version} failed:\n{output}")]
+    Build { version: String, output: String },
+}
+
+impl Runtime {
+    /// The library that cells link against.
+    pub(crate) fn library(&self) -> PathBuf {
+        self.folder.join(format!("{}asyncio{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
+    }
+
+    /// The folder with the metadata of what the library was built from.
+    pub(crate) fn dependencies(&self) -> PathBuf {
+        self.folder.join("deps")
+    }
+
+    /// The program in which cells run.
+    pub(crate) fn worker(&self) -> PathBuf {
+        self.folder.join(format!("boucle-worker{}", env::consts::EXE_SUFFIX))
+    }
+}
+
+/// The folder for everything that can be made again: `$BOUCLE_CACHE_DIR`, or `boucle` in the user's cache folder.
+pub(crate) fn cache_folder() -> PathBuf {
+    let of_variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    of_variable("BOUCLE_CACHE_DIR").unwrap_or_else(|| {
+        of_variable("XDG_CACHE_HOME")
+            .or_else(|| of_variable("HOME").map(|home| home.join(".cache")))
+            .unwrap_or_else(env::temp_dir)
+            .join("boucle")
+    })
+}
+
+/// Finds the runtime for the present toolchain, building it if need be, which takes up to a minute or two and reports
+/// each line of progress.
+pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeError> {
+    let toolchain = Toolchain::find()?;
+    let mut parts = vec![toolchain.version.as_str(), env!("CARGO_PKG_VERSION")];
+    parts.extend(files::FILES.iter().flat_map(|(path, content)| [*path, *content]));
+    let key = Cache::key(&parts)[..16].to_owned();
+    let parent = cache_folder().join("runtime");
+    let runtime = Runtime { folder: parent.join(&key), key, toolchain };
+    if runtime.worker().exists() {
+        return Ok(runtime);
+    }
+    let failed = |cause: io::Error| RuntimeError::Folder { folder: parent.clone(), cause };
+    fs::create_dir_all(&parent).map_err(failed)?;
+    let lock = File::create(parent.join("build.lock")).map_err(failed)?;
+    if lock.try_lock().is_err() {
+        progress("waiting for another process that builds the cell runtime");
+        lock.lock().map_err(failed)?;
+    }
+    if runtime.worker().exists() {
+        return Ok(runtime);
+    }
+    progress(&format!("building the cell runtime for {} (once)", runtime.toolchain.short_version()));
+    let workshop = tempfile::Builder::new().prefix("build-").tempdir_in(&parent).map_err(failed)?;
+    extract(workshop.path()).map_err(failed)?;
+    build(&runtime.toolchain, workshop.path(), progress)?;
+    collect(workshop.path(), &runtime.folder).map_err(failed)?;
+    progress("the cell runtime is ready");
+    Ok(runtime)
+}
+
+/// Writes the sources.
+fn extract(workshop: &Path) -> io::Result<()> {
+    for (path, content) in files::FILES {
+        let target = workshop.join(path);
+        fs::create_dir_all(target.parent().unwrap_or(workshop))?;
+        fs::write(target, content)?;
+    }
+    Ok(())
+}
+
+fn build(toolchain: &Toolchain, workshop: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), RuntimeError> {
+    let failed = |output: String| RuntimeError::Build { version: toolchain.short_version().into(), output };
+    // The worker finds the library beside itself and std in the toolchain; a cell finds both already loaded.
+    let flags = [
+        "-Cprefer-dynamic".to_owned(),
+        "-Clink-arg=-Wl,-rpath,$ORIGIN".to_owned(),
+        format!("-Clink-arg=-Wl,-rpath,{}", toolchain.libraries.display()),
+    ];
+    let mut child = Command::new(&toolchain.cargo)
+        .args(["build", "--release", "-p", "asyncio", "-p", "boucle-worker", "--target-dir", "target"])
+        .current_dir(workshop)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .env("RUSTC", &toolchain.rustc)
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("CARGO_BUILD_TARGET")
+        .env_remove("RUSTC_WRAPPER")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("`{}` cannot be run: {error}", toolchain.cargo.display())))?;
+    let mut output = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        let mut stderr = BufReader::new(stderr);
+        let mut line = String::new();
+        while stderr.read_line(&mut line).is_ok_and(|length| length > 0) {
+            progress(line.trim());
+            output.push_str(&line);
+            line.clear();
+        }
+        let _ = stderr.read_to_string(&mut output);
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(failed(output)),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// Moves what the build made to its final place.
+fn collect(workshop: &Path, folder: &Path) -> io::Result<()> {
+    let built = workshop.join("target").join("release");
+    let draft = workshop.join("finished");
+    fs::create_dir_all(draft.join("deps"))?;
+    for entry in fs::read_dir(built.join("deps"))?.flatten() {
+        let path = entry.path();
+        let is_library = path.extension().is_some_and(|extension| extension == "rlib" || format!(".{}", extension.display()) == env::consts::DLL_SUFFIX);
+        if is_library {
+            fs::rename(&path, draft.join("deps").join(entry.file_name()))?;
+        }
+    }
+    for name in [format!("{}asyncio{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX), format!("boucle-worker{}", env::consts::EXE_SUFFIX)] {
+        fs::rename(built.join(&name), draft.join(&name))?;
+    }
+    let lock = workshop.join("Cargo.lock");
+    fs::rename(lock, draft.join("Cargo.lock"))?;
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::rename(draft, folder)
+}

@@ -1,0 +1,77 @@
+//! Finds the Rust toolchain that compiles cells: the real rustc under its sysroot, past rustup's proxy.
+//! Called when the runtime is prepared.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A toolchain that was found to work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Toolchain {
+    /// The compiler itself.
+    pub(crate) rustc: PathBuf,
+    /// The cargo that belongs to it.
+    pub(crate) cargo: PathBuf,
+    /// The folder of the toolchain's own libraries.
+    pub(crate) libraries: PathBuf,
+    /// What `rustc -vV` prints.
+    pub(crate) version: String,
+}
+
+/// Why no toolchain could be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolchainError {
+    /// There is no rustc to be found.
+    #[error("cannot find `rustc` on PATH or in the cargo folder; install Rust (for example with rustup), then restart the kernel")]
+    Missing,
+    /// It is there and does not work.
+    #[error("cannot use `{}`: {cause}", rustc.display())]
+    Broken {
+        /// What was run.
+        rustc: PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+impl Toolchain {
+    /// Finds the toolchain. Runs rustc twice, which takes some 30 ms.
+    pub(crate) fn find() -> Result<Toolchain, ToolchainError> {
+        let proxy = find_program("rustc").ok_or(ToolchainError::Missing)?;
+        let sysroot = PathBuf::from(ask(&proxy, &["--print", "sysroot"])?.trim());
+        let real = sysroot.join("bin").join("rustc");
+        let rustc = if real.exists() { real } else { proxy };
+        let version = ask(&rustc, &["-vV"])?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
+        let libraries = sysroot.join("lib").join("rustlib").join(host).join("lib");
+        let cargo = sysroot.join("bin").join("cargo");
+        let cargo = if cargo.exists() { cargo } else { find_program("cargo").unwrap_or_else(|| "cargo".into()) };
+        Ok(Toolchain { rustc, cargo, libraries, version })
+    }
+
+    /// `rustc 1.95.0`
+    pub(crate) fn short_version(&self) -> &str {
+        let line = self.version.lines().next().unwrap_or("rustc");
+        line.split(" (").next().unwrap_or(line)
+    }
+}
+
+/// A program on PATH or, for a kernel started from a desktop without the user's PATH, in cargo's folder.
+fn find_program(name: &str) -> Option<PathBuf> {
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo_home = cargo_home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    env::split_paths(&on_path)
+        .chain(cargo_home.map(|home| home.join("bin")))
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
+fn ask(rustc: &Path, arguments: &[&str]) -> Result<String, ToolchainError> {
+    let broken = |cause: String| ToolchainError::Broken { rustc: rustc.to_owned(), cause };
+    let output = Command::new(rustc).args(arguments).stdin(Stdio::null()).output().map_err(|error| broken(error.to_string()))?;
+    if !output.status.success() {
+        return Err(broken(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,164 @@
+//! Compiles a planned cell, and again with other choices where rustc's answer asks for them. Called by the engine.
+//!
+//! The first attempt keeps every variable and lays the cell out in levels. What rustc refuses about a store means that
+//! the variable cannot be kept: it was moved, or it borrows. What the borrow checker refuses otherwise gets a second
+//! opinion on the cell as the user wrote it, flat: either it is right, and its words are about the user's code, or the
+//! levels were to blame.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cell::{CellPlan, Form, Generated, Site, SiteMode, Source, SyntaxError, assemble, assemble_unparsed};
+use crate::compile::{CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable};
+use crate::error::ErrorReport;
+use crate::session::Ended;
+
+use super::report;
+
+/// A cell that is ready to run.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    pub(super) library: PathBuf,
+    pub(super) generated: Generated,
+    /// Store site → type, for the variables that can be kept.
+    pub(super) types: BTreeMap<u32, String>,
+    /// The stores to be ignored, because the type has no name.
+    pub(super) discard: Vec<u32>,
+    pub(super) warnings: Vec<Diagnostic>,
+    /// The variables that end with the cell, and why.
+    pub(super) ended: BTreeMap<String, Ended>,
+    /// The names that the cell's items use and nobody has defined yet.
+    pub(super) pending: Vec<String>,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// rustc refused the cell.
+    Cell(Vec<Diagnostic>),
+    /// rustc could not be asked.
+    Tool(CompileError),
+}
+
+impl From<CompileError> for Refusal {
+    fn from(error: CompileError) -> Refusal {
+        Refusal::Tool(error)
+    }
+}
+
+/// Compiles the cell that messages call `label`.
+pub(super) async fn build(compiler: &Compiler, plan: &CellPlan, label: &str) -> Result<Built, Refusal> {
+    let product = if plan.runs() { Product::Library } else { Product::Check };
+    let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
+    let mut form = Form::Levels;
+    let mut modes: BTreeMap<u32, SiteMode> = BTreeMap::new();
+    let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
+    loop {
+        let (generated, sites) = assemble(plan, form, &modes);
+        let request = Request { generated: &generated, file: label, product, opt_level };
+        match compiler.compile(request).await? {
+            Verdict::Accepted(compiled) => {
+                let futures: Vec<u32> = compiled.types.iter()
+                    .filter(|(site, ty)| is_future(ty) && !modes.contains_key(site))
+                    .map(|(site, _)| *site)
+                    .collect();
+                if futures.is_empty() {
+                    return Ok(finish(compiled, generated, &sites, ended, label));
+                }
+                modes.extend(futures.into_iter().map(|site| (site, SiteMode::Boxed)));
+            }
+            Verdict::Refused(diagnostics) => {
+                let omitted = sites_to_omit(&diagnostics, &modes);
+                if !omitted.is_empty() {
+                    for (site, borrows) in omitted {
+                        modes.insert(site, SiteMode::Omit);
+                        let why = if borrows { Ended::Borrowed } else { Ended::Moved };
+                        ended.insert(sites[site as usize].name.clone(), why(label.to_owned()));
+                    }
+                } else if form == Form::Levels && errors(&diagnostics).any(is_about_borrowing) {
+                    form = Form::Flat;
+                    modes.clear();
+                    ended.clear();
+                } else if let Some(pending) = pending_names(plan, &diagnostics) {
+                    return Ok(Built { pending, ..Built::default() });
+                } else {
+                    return Err(Refusal::Cell(diagnostics));
+                }
+            }
+        }
+    }
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
+    diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error)
+}
+
+/// The stores that rustc refuses and that still happen, each with whether it is for borrowing rather than moving.
+fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>) -> Vec<(u32, bool)> {
+    errors(diagnostics)
+        .filter_map(|error| {
+            let site = *error.stores.first()?;
+            let moved = matches!(error.code.as_deref(), Some("E0382" | "E0381"));
+            (modes.get(&site) != Some(&SiteMode::Omit)).then_some((site, !moved))
+        })
+        .collect()
+}
+
+/// Whether the borrow checker, which sees the closures of the levels, is the one that objects.
+fn is_about_borrowing(error: &Diagnostic) -> bool {
+    let number = error.code.as_deref().and_then(|code| code.strip_prefix('E')?.parse::<u32>().ok());
+    matches!(number, Some(373 | 381..=384 | 499..=510 | 515 | 521 | 594 | 596 | 597 | 626 | 700..=716))
+}
+
+/// For a cell of definitions only: the names that it lacks, if it lacks nothing else. They may come in a later cell.
+fn pending_names(plan: &CellPlan, diagnostics: &[Diagnostic]) -> Option<Vec<String>> {
+    let excusable = |error: &Diagnostic| {
+        // A name that rustc knows how to import, and a macro, are more likely forgotten than yet to come.
+        let importable = error.children.iter().any(|child| child.message.contains("consider importing"));
+        error.is_unresolved_name() && error.code.is_some() && !importable
+    };
+    if plan.runs() || !errors(diagnostics).all(excusable) {
+        return None;
+    }
+    let mut names: Vec<String> = errors(diagnostics).filter_map(|error| error.unresolved_name().map(str::to_owned)).collect();
+    names.sort();
+    names.dedup();
+    Some(names)
+}
+
+fn finish(compiled: Compiled, generated: Generated, sites: &[Site], mut ended: BTreeMap<String, Ended>, label: &str) -> Built {
+    let Compiled { library, types, warnings } = compiled;
+    let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
+        types.into_iter().partition(|(_, ty)| is_nameable(ty));
+    for site in unnameable.keys() {
+        ended.insert(sites[*site as usize].name.clone(), Ended::Unnameable(label.to_owned()));
+    }
+    let discard = unnameable.into_keys().collect();
+    Built { library, generated, types, discard, warnings, ended, pending: Vec::new() }
+}
+
+impl Compiler {
+    /// What is wrong with a text that could not be parsed, in rustc's words if it has any.
+    pub(super) async fn explain_syntax(&self, source: &Arc<Source>, error: SyntaxError) -> ErrorReport {
+        let generated = assemble_unparsed(source, error.lexical);
+        let request = Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0 };
+        let session = crate::session::Session::default();
+        match self.compile(request).await {
+            Ok(Verdict::Refused(diagnostics)) => report::refused(&diagnostics, &session),
+            Err(CompileError::ToolchainChanged(version)) => report::toolchain_changed(&version, &[]),
+            // rustc has no objection, or none that it can express: then the parser's has to do.
+            Ok(Verdict::Accepted(_)) | Err(_) => {
+                report::refused(&[Diagnostic::error(error.message, source.clone(), error.at)], &session)
+            }
+        }
+    }
+
+    /// Compiles something small, so that the first cell does not wait for the disk.
+    pub(super) async fn warm_up(&self) -> Result<(), CompileError> {
+        let source = Source { label: "warm-up".into(), text: "let x = 1 + 1; println!(\"{x}\");".into(), edits: Vec::new() };
+        let generated = assemble_unparsed(&Arc::new(source), false);
+        let request = Request { generated: &generated, file: "warm-up", product: Product::Check, opt_level: 0 };
+        self.compile(request).await.map(drop)
+    }
+}

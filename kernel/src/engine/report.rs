@@ -1,0 +1,118 @@
+//! What the user reads when a cell does not go well. Called by the engine; renders, and decides nothing.
+
+use std::sync::Arc;
+
+use boucle_wire::Failure;
+
+use super::build::Built;
+use crate::cell::{CellPlan, Source};
+use crate::compile::{Diagnostic, Level, render::render};
+use crate::error::ErrorReport;
+use crate::publish::{MimeBundle, Publisher, StreamName};
+use crate::session::Session;
+use crate::worker::Death;
+
+/// The error of a cell that the user stopped.
+pub(super) fn keyboard_interrupt() -> ErrorReport {
+    ErrorReport { ename: "KeyboardInterrupt".into(), evalue: String::new(), traceback: vec!["KeyboardInterrupt".into()] }
+}
+
+/// The engine was asked for a cell before it was ready; `prepare` has always been called before.
+pub(super) fn not_ready() -> ErrorReport {
+    ErrorReport::plain("RuntimeUnavailable", "the cell runtime is not ready; run the cell again")
+}
+
+/// rustc refused the cell.
+pub(super) fn refused(diagnostics: &[Diagnostic], session: &Session) -> ErrorReport {
+    let mut errors: Vec<Diagnostic> =
+        diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).cloned().collect();
+    for error in &mut errors {
+        if let Some(help) = help_for(error, session) {
+            error.children.push(help);
+        }
+    }
+    let evalue = errors.first().map_or_else(|| "the cell could not be compiled".into(), Diagnostic::headline);
+    ErrorReport { ename: "CompileError".into(), evalue, traceback: errors.iter().map(render).collect() }
+}
+
+/// What the notebook knows and rustc does not.
+fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
+    if !error.is_unresolved_name() {
+        return None;
+    }
+    let name = error.unresolved_name()?;
+    let message = if let Some(ended) = session.ended(name) {
+        ended.explain(name)
+    } else if session.known().variables.contains_key(name) {
+        format!("`{name}` is a variable of the notebook, which functions cannot see; pass it as an argument, or make it a `static`")
+    } else {
+        return None;
+    };
+    Some(Diagnostic { level: Level::Help, code: None, message, spans: Vec::new(), children: Vec::new(), stores: Vec::new() })
+}
+
+/// Shows what rustc warns about in the cell, and what the cell still lacks.
+pub(super) fn publish_warnings(built: &Built, plan: &CellPlan, publisher: &Publisher) {
+    let patterns: Vec<_> = plan.parsed.statements.iter().filter_map(|statement| statement.pattern.clone()).collect();
+    let concerns_the_cell = |warning: &&Diagnostic| {
+        let Some(primary) = warning.primary() else { return false };
+        // A variable may be used, changed or needed by a later cell.
+        let of_a_variable = matches!(warning.code.as_deref(), Some("unused_mut" | "unused_variables" | "unused_assignments"))
+            && patterns.iter().any(|pattern| pattern.start <= primary.range.start && primary.range.end <= pattern.end);
+        Arc::ptr_eq(&primary.source, &plan.parsed.source) && !of_a_variable
+    };
+    let shown: Vec<String> = built.warnings.iter()
+        .filter(|warning| warning.level == Level::Warning)
+        .filter(concerns_the_cell)
+        .map(render)
+        .collect();
+    if !shown.is_empty() {
+        publisher.stream(StreamName::Stderr, shown.join("\n\n") + "\n");
+    }
+    if !built.pending.is_empty() {
+        let names: Vec<String> = built.pending.iter().map(|name| format!("`{name}`")).collect();
+        let text = format!("kept, to be checked when it is used: not defined yet: {}", names.join(", "));
+        publisher.display_data(MimeBundle::from_iter([("text/plain".to_owned(), text.into())]), MimeBundle::new(), None);
+    }
+}
+
+/// The cell's code failed, perhaps at a known place of a cell.
+pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>) -> ErrorReport {
+    let Failure { name, message, location } = failure;
+    let title = match (name.as_str(), message.as_str()) {
+        (name, "") => name.to_owned(),
+        ("panic", message) => format!("panicked: {message}"),
+        (name, message) => format!("{name}: {message}"),
+    };
+    let mut traceback = Vec::new();
+    match (place, location) {
+        (Some((source, at)), _) => {
+            let end = source.text[at..].char_indices().nth(1).map_or(source.text.len(), |(next, _)| at + next);
+            traceback.push(render(&Diagnostic::error(title, source, at..end)));
+        }
+        (None, Some(location)) => {
+            traceback.push(format!("{title}\n  at {}:{}:{}", location.file, location.line, location.column));
+        }
+        (None, None) => traceback.push(title),
+    }
+    ErrorReport { ename: name.clone(), evalue: message.clone(), traceback }
+}
+
+/// The cell took its process with it.
+pub(super) fn died(death: &Death, lost: &[String]) -> ErrorReport {
+    let lost = match lost {
+        [] => "No variables were lost.".to_owned(),
+        names => format!("Lost with it: {}.", names.join(", ")),
+    };
+    let text = format!("{}\n{lost} Functions, types and imports are still there; pending tasks are not.", death.cause);
+    ErrorReport { ename: death.name.clone(), evalue: death.cause.clone(), traceback: vec![format!("{}: {text}", death.name)] }
+}
+
+/// The compiler is not the one that the runtime was built with.
+pub(super) fn toolchain_changed(version: &str, lost: &[String]) -> ErrorReport {
+    let lost = if lost.is_empty() { String::new() } else { format!(" Lost with the old runtime: {}.", lost.join(", ")) };
+    ErrorReport::plain(
+        "ToolchainChanged",
+        format!("the cell runtime was built with {version}, which has been removed or replaced; run the cell again to rebuild it.{lost}"),
+    )
+}

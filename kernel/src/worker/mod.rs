@@ -1,0 +1,9 @@
+//! The process in which cells run, seen from the kernel: start it, give it a cell, hear how the cell ended.
+//! Owned by the engine. A cell can crash, exit or hang its process; the kernel notices and says so.
+
+mod death;
+mod output;
+mod process;
+
+pub(crate) use death::Death;
+pub(crate) use process::{Ended, Worker};

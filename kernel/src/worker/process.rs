@@ -1,0 +1,218 @@
+//! Starts the worker's process and speaks with it. Called by the engine.
+
+use std::io::{self, PipeReader};
+use std::os::fd::AsRawFd;
+use std::process::Stdio;
+use std::time::Duration;
+
+use boucle_wire::{Done, FrameError, FromWorker, Run, ToWorker};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::death::Death;
+use super::output::Output;
+use crate::compile::Runtime;
+use crate::publish::{MimeBundle, Publisher, StreamName};
+
+/// How long a cell may take to react to an interrupt before the user is told that it does not.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A worker that is ready for a cell.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    child: Child,
+    socket: UnixStream,
+    received: Vec<u8>,
+    output: Output,
+    cells: u64,
+}
+
+/// How a cell ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It came to its end, well or not.
+    Done(Done),
+    /// It took its process with it.
+    Died(Death),
+}
+
+/// Why a worker could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start the process for cells, `{}`: {cause}", program.display())]
+pub(crate) struct WorkerError {
+    program: std::path::PathBuf,
+    cause: FrameError,
+}
+
+impl Worker {
+    /// Starts a worker and waits until it says hello, some 10 ms.
+    pub(crate) async fn start(runtime: &Runtime) -> Result<Worker, WorkerError> {
+        let program = runtime.worker();
+        let mut worker = Worker::spawn(&program).map_err(|error| WorkerError { program: program.clone(), cause: error.into() })?;
+        match worker.receive().await {
+            Ok(FromWorker::Hello { version: boucle_wire::VERSION }) => Ok(worker),
+            Ok(_) => Err(WorkerError { program, cause: io::Error::other("it speaks another version of the protocol").into() }),
+            Err(cause) => Err(WorkerError { program, cause }),
+        }
+    }
+
+    fn spawn(program: &std::path::Path) -> io::Result<Worker> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let (stdout, stdout_writer) = pipe()?;
+        let (stderr, stderr_writer) = pipe()?;
+        let inherited = theirs.as_raw_fd();
+        let mut command = Command::new(program);
+        command
+            .env(boucle_wire::SOCKET_FD_VARIABLE, inherited.to_string())
+            .stdin(Stdio::null())
+            .stdout(stdout_writer)
+            .stderr(stderr_writer)
+            // Signals to the kernel's group are the kernel's to pass on.
+            .process_group(0)
+            .kill_on_drop(true);
+        // SAFETY: `fcntl` is safe to call between fork and exec; the descriptor is open until this function returns.
+        unsafe {
+            command.pre_exec(move || match libc::fcntl(inherited, libc::F_SETFD, 0) {
+                -1 => Err(io::Error::last_os_error()),
+                _ => Ok(()),
+            });
+        }
+        let child = command.spawn()?;
+        let output = Output::start(stdout, stderr)?;
+        Ok(Worker { child, socket: UnixStream::from_std(ours)?, received: Vec::new(), output, cells: 0 })
+    }
+
+    /// Runs a compiled cell to its end. Values to show go to the publisher with `execution_count`, unless it is `None`.
+    /// Each change of `interrupts` interrupts the cell.
+    pub(crate) async fn run(
+        &mut self,
+        mut run: Run,
+        publisher: &Publisher,
+        execution_count: Option<u64>,
+        interrupts: &mut watch::Receiver<u64>,
+    ) -> Ended {
+        self.cells += 1;
+        let cell = self.cells;
+        run.cell = cell;
+        self.output.publish_for(publisher);
+        if self.send(&ToWorker::Run(run)).await.is_err() {
+            return Ended::Died(self.bury().await);
+        }
+        let mut patience: Option<Instant> = None;
+        let mut told = false;
+        loop {
+            tokio::select! {
+                frame = self.receive() => match frame {
+                    Ok(FromWorker::Done(done)) if done.cell == cell => {
+                        self.output.drain().await;
+                        return Ended::Done(done);
+                    }
+                    Ok(FromWorker::Show { result, data, .. }) => {
+                        self.output.drain().await;
+                        show(publisher, execution_count, result, data);
+                    }
+                    Ok(_) => {}
+                    Err(_) => return Ended::Died(self.bury().await),
+                },
+                Ok(()) = interrupts.changed() => {
+                    if told {
+                        self.kill();
+                        self.bury().await;
+                        return Ended::Died(Death::on_request());
+                    }
+                    patience.get_or_insert(Instant::now() + PATIENCE);
+                    // If the worker has just died, the next frame says so.
+                    let _ = self.send(&ToWorker::Interrupt { cell }).await;
+                }
+                () = at(patience), if !told => {
+                    told = true;
+                    self.output.drain().await;
+                    publisher.stream(StreamName::Stderr, "The cell does not react to the interrupt: it is in code that cannot be interrupted.\n\
+                        Interrupt once more to end its process; the variables will be lost, functions and types stay.\n".to_owned());
+                }
+            }
+        }
+    }
+
+    /// Ends the worker and whatever it has started.
+    pub(crate) async fn shutdown(mut self) {
+        self.kill();
+        let _ = self.child.wait().await;
+    }
+
+    fn kill(&mut self) {
+        if let Some(group) = self.child.id().and_then(|id| libc::pid_t::try_from(id).ok()) {
+            // SAFETY: no memory is involved; the group is that of a child that has not been waited for.
+            unsafe { libc::killpg(group, libc::SIGKILL) };
+        }
+    }
+
+    /// The end of a worker whose socket has closed.
+    async fn bury(&mut self) -> Death {
+        // It closes its socket only by ending, but a cell may have closed it; do not wait for ever.
+        let status = match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                self.kill();
+                self.child.wait().await
+            }
+        };
+        let last_words = self.output.drain().await;
+        match status {
+            Ok(status) => Death::of(status, &last_words),
+            Err(error) => Death { name: "WorkerDied".into(), cause: error.to_string() },
+        }
+    }
+
+    async fn send(&mut self, frame: &ToWorker) -> Result<(), FrameError> {
+        self.socket.write_all(&boucle_wire::encode(frame)?).await?;
+        Ok(())
+    }
+
+    /// The next frame. Nothing is lost when the future is dropped.
+    async fn receive(&mut self) -> Result<FromWorker, FrameError> {
+        loop {
+            if let Some(frame) = boucle_wire::decode(&mut self.received)? {
+                return Ok(frame);
+            }
+            if self.socket.read_buf(&mut self.received).await? == 0 {
+                return Err(FrameError::Closed);
+            }
+        }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn show(publisher: &Publisher, execution_count: Option<u64>, result: bool, data: std::collections::BTreeMap<String, String>) {
+    let data: MimeBundle = data.into_iter().map(|(mime, content)| (mime, content.into())).collect();
+    match execution_count {
+        Some(count) if result => publisher.execute_result(count, data),
+        None if result => {}
+        _ => publisher.display_data(data, Default::default(), None),
+    }
+}
+
+/// A pipe whose reading end does not block, and that holds more than the usual 64 KiB where the system allows it.
+fn pipe() -> io::Result<(PipeReader, io::PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    // SAFETY: the descriptor is open, and these calls touch no memory.
+    unsafe {
+        let flags = libc::fcntl(reader.as_raw_fd(), libc::F_GETFL);
+        if flags == -1 || libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        #[cfg(target_os = "linux")]
+        libc::fcntl(reader.as_raw_fd(), libc::F_SETPIPE_SZ, 1 << 20);
+    }
+    Ok((reader, writer))
+}

@@ -1,0 +1,14 @@
+//! What the code that Boucle generates around a notebook cell calls: variables that outlive their cell, the value that
+//! a cell shows, `.await` and `?` at top level. Not for people; every item here may change with any version.
+//!
+//! Everything generic is thin: it is compiled again in every cell, so it boxes what it is given and calls code that is
+//! not generic and lives in this library.
+
+mod scope;
+mod show;
+mod wait;
+
+pub use crate::interrupt::{checkpoint, interruptible_sleep as thread_sleep};
+pub use scope::{Ending, Failed, Question, Scope, StoredAt, question, returned};
+pub use show::{Show, ShowDebug, ShowType};
+pub use wait::{Coroutine, coroutine, wait};

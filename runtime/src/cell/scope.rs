@@ -1,0 +1,204 @@
+//! The variables of a notebook, and how one cell ends. The worker owns the [`Scope`] and passes it to each cell.
+
+use std::any::{Any, type_name};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
+/// How a cell, or a level of it, ends: well, or with the payload of what ended it.
+pub type Ending = Result<(), Box<dyn Any + Send>>;
+
+/// The payload of a cell that `?` ended.
+#[derive(Debug)]
+pub struct Failed {
+    /// The error's type, without its path.
+    pub name: String,
+    /// The error, in its `Debug` form.
+    pub message: String,
+    /// Where the `?` stands.
+    pub location: &'static Location<'static>,
+}
+
+/// A variable that a cell has stored, and the number of the store in the generated code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAt {
+    /// The variable's name.
+    pub name: String,
+    /// The store's number.
+    pub site: u32,
+}
+
+/// Shows a value: whether it is the cell's own value, and its representations by MIME type.
+type Shower = Box<dyn Fn(bool, Vec<(String, String)>)>;
+
+/// The variables between cells.
+pub struct Scope {
+    state: RefCell<State>,
+    shower: Shower,
+}
+
+#[derive(Default)]
+struct State {
+    variables: HashMap<String, Box<dyn Any>>,
+    stored: Vec<StoredAt>,
+    discard: Vec<u32>,
+}
+
+impl Debug for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scope").field("variables", &self.names()).finish_non_exhaustive()
+    }
+}
+
+impl Scope {
+    /// An empty scope, whose values are shown by `shower`.
+    pub fn new(shower: impl Fn(bool, Vec<(String, String)>) + 'static) -> Scope {
+        Scope { state: RefCell::default(), shower: Box::new(shower) }
+    }
+
+    /// Prepares for a cell: drops the variables of the given names, and remembers which stores to ignore.
+    pub fn begin(&self, forget: &[String], discard: Vec<u32>) {
+        let dropped: Vec<_> = {
+            let mut state = self.state.borrow_mut();
+            state.stored.clear();
+            state.discard = discard;
+            forget.iter().filter_map(|name| state.variables.remove(name)).collect()
+        };
+        // Destructors are the user's code and may do anything, so no borrow is held here.
+        drop(dropped);
+    }
+
+    /// What has been stored since [`Scope::begin`].
+    #[must_use]
+    pub fn stored(&self) -> Vec<StoredAt> {
+        self.state.borrow().stored.clone()
+    }
+
+    /// The names of all variables, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.state.borrow().variables.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    /// Takes a variable out.
+    ///
+    /// # Panics
+    /// If there is none of this name and type, which would be a mistake of the kernel.
+    #[must_use]
+    pub fn take<T: 'static>(&self, name: &str) -> T {
+        match self.take_any(name).downcast::<T>() {
+            Ok(value) => *value,
+            Err(value) => self.wrong_type(name, value, type_name::<T>()),
+        }
+    }
+
+    fn take_any(&self, name: &str) -> Box<dyn Any> {
+        let variable = self.state.borrow_mut().variables.remove(name);
+        variable.unwrap_or_else(|| panic!("Boucle has lost the variable `{name}`; this is a bug in Boucle"))
+    }
+
+    fn wrong_type(&self, name: &str, value: Box<dyn Any>, expected: &str) -> ! {
+        self.state.borrow_mut().variables.insert(name.to_owned(), value);
+        panic!("the variable `{name}` is not the `{expected}` that Boucle takes it for; run its definition again")
+    }
+
+    /// Stores a variable. The first store of a name in a cell counts: cells store the innermost variable first.
+    pub fn put<T: 'static>(&self, site: u32, name: &str, value: T) {
+        self.put_any(site, name, Box::new(value));
+    }
+
+    fn put_any(&self, site: u32, name: &str, value: Box<dyn Any>) {
+        let surplus = {
+            let mut state = self.state.borrow_mut();
+            if state.stored.iter().any(|stored| stored.name == name) {
+                Some(value)
+            } else {
+                state.stored.push(StoredAt { name: name.to_owned(), site });
+                if state.discard.contains(&site) { Some(value) } else { state.variables.insert(name.to_owned(), value) }
+            }
+        };
+        // As in `begin`: no borrow while the user's destructor runs. A panic in it must not stop the other stores.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(surplus)));
+    }
+
+    /// Runs a level of a cell, so that whatever ends it the level around it goes on to store its variables.
+    ///
+    /// # Errors
+    /// What ended the level early.
+    pub fn run<F: FnOnce() -> Ending>(&self, level: F) -> Ending {
+        let mut level = Some(level);
+        let mut ending = Ok(());
+        let caught = catch(&mut || {
+            if let Some(level) = level.take() {
+                ending = level();
+            }
+        });
+        caught.and(ending)
+    }
+
+    pub(super) fn show(&self, result: bool, representations: Vec<(String, String)>) {
+        (self.shower)(result, representations);
+    }
+}
+
+fn catch(level: &mut dyn FnMut()) -> Ending {
+    catch_unwind(AssertUnwindSafe(level))
+}
+
+/// Ends the cell as a `return` of the user's asks for; the value is dropped.
+///
+/// # Errors
+/// Never.
+pub fn returned<T>(value: T) -> Ending {
+    drop(value);
+    Ok(())
+}
+
+/// What `?` can be applied to at the top level of a cell.
+#[diagnostic::on_unimplemented(
+    message = "the `?` operator can only be applied to a `Result` or an `Option`, not to `{Self}`",
+    label = "cannot use `?` on this"
+)]
+pub trait Question {
+    /// What is left when all is well.
+    type Output;
+
+    /// The value, or what ends the cell.
+    ///
+    /// # Errors
+    /// The payload of [`Ending`].
+    fn question(self, location: &'static Location<'static>) -> Result<Self::Output, Box<dyn Any + Send>>;
+}
+
+impl<T, E: Debug> Question for Result<T, E> {
+    type Output = T;
+
+    fn question(self, location: &'static Location<'static>) -> Result<T, Box<dyn Any + Send>> {
+        self.map_err(|error| failed(type_name::<E>(), &error, location))
+    }
+}
+
+impl<T> Question for Option<T> {
+    type Output = T;
+
+    fn question(self, location: &'static Location<'static>) -> Result<T, Box<dyn Any + Send>> {
+        self.ok_or_else(|| failed("None", &format_args!("`?` found `None`"), location))
+    }
+}
+
+/// The value of `x?` at the top level of a cell.
+///
+/// # Errors
+/// What ends the cell.
+#[track_caller]
+pub fn question<T: Question>(value: T) -> Result<T::Output, Box<dyn Any + Send>> {
+    value.question(Location::caller())
+}
+
+fn failed(type_name: &str, error: &dyn Debug, location: &'static Location<'static>) -> Box<dyn Any + Send> {
+    let name = super::show::without_paths(type_name);
+    Box::new(Failed { name, message: format!("{error:?}"), location })
+}

@@ -1,0 +1,118 @@
+//! The worker's side of the socket to the kernel. Used by `main` for cells and by `run` for what they report.
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{env, io, process, thread};
+
+use boucle_wire::{FrameError, FromWorker, Run, SOCKET_FD_VARIABLE, ToWorker};
+
+/// The kernel, as the worker knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Kernel {
+    writer: Arc<Mutex<UnixStream>>,
+    running: Arc<Running>,
+}
+
+/// The cell that runs.
+#[derive(Debug, Default)]
+struct Running {
+    cell: Mutex<Option<u64>>,
+    begun: Condvar,
+}
+
+impl Kernel {
+    /// Takes over the inherited socket and starts to listen. The receiver yields the cells to run.
+    pub(crate) fn connect() -> io::Result<(Kernel, Receiver<Run>)> {
+        let missing = || io::Error::other(format!("{SOCKET_FD_VARIABLE} does not name a socket; `boucle` starts this program"));
+        let number: i32 = env::var(SOCKET_FD_VARIABLE).ok().and_then(|text| text.parse().ok()).filter(|fd| *fd > 2).ok_or_else(missing)?;
+        // SAFETY: `fcntl` touches no memory and tells whether the descriptor is open.
+        if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+            return Err(missing());
+        }
+        // SAFETY: the descriptor is open, the kernel passed it for this purpose, and this runs once, before anything
+        // else could have taken it.
+        let reader = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
+        let writer = Arc::new(Mutex::new(reader.try_clone()?));
+        let kernel = Kernel { writer, running: Arc::default() };
+        let (sender, runs) = channel();
+        let running = kernel.running.clone();
+        thread::Builder::new().name("boucle-control".into()).spawn(move || listen(&reader, &running, &sender))?;
+        Ok((kernel, runs))
+    }
+
+    /// Sends a frame.
+    pub(crate) fn send(&self, frame: &FromWorker) -> Result<(), FrameError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        boucle_wire::write(&*writer, frame)
+    }
+
+    /// From now on, interrupts for this cell are heard.
+    pub(crate) fn begin(&self, cell: u64) {
+        *self.running.lock() = Some(cell);
+        self.running.begun.notify_all();
+    }
+
+    /// From now on, no interrupt is heard; one that came too late is forgotten.
+    pub(crate) fn end(&self) {
+        let mut running = self.running.lock();
+        *running = None;
+        asyncio::interrupt::clear();
+    }
+
+    /// Waits until a cell runs, and returns its number.
+    pub(crate) fn wait_for_cell(&self) -> u64 {
+        let mut running = self.running.lock();
+        loop {
+            match *running {
+                Some(cell) => return cell,
+                None => running = self.running.begun.wait(running).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// The number of the cell that runs.
+    pub(crate) fn current_cell(&self) -> Option<u64> {
+        *self.running.lock()
+    }
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
+        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn listen(mut reader: &UnixStream, running: &Running, runs: &Sender<Run>) {
+    loop {
+        match boucle_wire::read(&mut reader) {
+            Ok(ToWorker::Run(run)) => {
+                // The cell counts as running from here: an interrupt right behind it must find it.
+                *running.lock() = Some(run.cell);
+                running.begun.notify_all();
+                if runs.send(run).is_err() {
+                    return;
+                }
+            }
+            Ok(ToWorker::Interrupt { cell }) => {
+                let current = running.lock();
+                if *current == Some(cell) {
+                    asyncio::interrupt::request();
+                }
+            }
+            Err(_) => end_everything(),
+        }
+    }
+}
+
+/// The kernel is gone: ends this process, which may be busy with a cell, and the processes that cells have started.
+fn end_everything() -> ! {
+    // SAFETY: no memory is involved. The kernel made this process the leader of a group of its own.
+    unsafe {
+        if libc::getpgrp() == libc::getpid() {
+            libc::killpg(libc::getpgrp(), libc::SIGKILL);
+        }
+    }
+    process::abort()
+}

@@ -1,0 +1,101 @@
+//! Where panics happen, in terms of cells rather than of generated files. `run` adds each cell's map before it runs;
+//! the panic hook reads them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use boucle_wire::{Location, Piece};
+
+/// Generated file → where the user's text stands in it.
+static MAPS: Mutex<Option<HashMap<String, Vec<Piece>>>> = Mutex::new(None);
+
+thread_local! {
+    /// Where the last panic of this thread happened.
+    static LAST: RefCell<Option<Location>> = const { RefCell::new(None) };
+}
+
+/// Remembers the map of a generated file; a file of the same name is replaced.
+pub(crate) fn add(file: String, pieces: Vec<Piece>) {
+    MAPS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(file, pieces);
+}
+
+/// The place in a cell that a place in a generated file is. Other files' places are what they are.
+pub(crate) fn translate(file: &str, line: u32, column: u32) -> Location {
+    let maps = MAPS.lock().unwrap_or_else(PoisonError::into_inner);
+    let pieces = maps.as_ref().and_then(|maps| maps.get(file)).map_or(&[][..], Vec::as_slice);
+    let after = pieces.partition_point(|piece| (piece.line, piece.column) <= (line, column));
+    match pieces[..after].last() {
+        None => Location { file: file.to_owned(), line, column },
+        Some(piece) if piece.line == line => {
+            Location { column: piece.place.column + (column - piece.column), ..piece.place.clone() }
+        }
+        Some(piece) => Location { file: piece.place.file.clone(), line: piece.place.line + (line - piece.line), column },
+    }
+}
+
+/// Takes the place of this thread's last panic.
+pub(crate) fn take_last() -> Option<Location> {
+    LAST.take()
+}
+
+/// Reads a place that [`show`] has written.
+pub(crate) fn parse(text: &str) -> Option<Location> {
+    let mut parts = text.rsplitn(3, ':');
+    let column = parts.next()?.parse().ok()?;
+    let line = parts.next()?.parse().ok()?;
+    Some(Location { file: parts.next()?.to_owned(), line, column })
+}
+
+/// A place as `file:line:column`.
+pub(crate) fn show(location: &Location) -> String {
+    format!("{}:{}:{}", location.file, location.line, location.column)
+}
+
+/// Panics of the cell's own thread are reported by the kernel, and those of tasks by the event loop; those of other
+/// threads have nobody else, so they are printed.
+pub(crate) fn install_panic_hook() {
+    asyncio::error::assume_external_hook();
+    let cell_thread = thread::current().id();
+    panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+        let place = info.location().map(|place| translate(place.file(), place.line(), place.column()));
+        asyncio::error::note_place(place.as_ref().map(show));
+        if thread::current().id() != cell_thread {
+            let (name, message) = asyncio::error::describe_panic(info);
+            let thread = thread::current();
+            let place = place.as_ref().map_or_else(|| "an unknown place".to_owned(), show);
+            let told = if name == "panic" { message } else { format!("{name}: {message}") };
+            super::run::complain(&format!("thread '{}' panicked at {place}:\n{told}", thread.name().unwrap_or("<unnamed>")));
+        }
+        LAST.set(place);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(file: &str, line: u32, column: u32) -> Location {
+        Location { file: file.into(), line, column }
+    }
+
+    #[test]
+    fn places_are_those_of_the_piece_they_lie_in() {
+        let piece = |line, column, place| Piece { line, column, place };
+        add("In[7]".into(), vec![piece(1, 50, place("In[7]", 1, 1)), piece(4, 1, place("In[2]", 9, 5))]);
+        assert_eq!(translate("In[7]", 1, 52), place("In[7]", 1, 3));
+        assert_eq!(translate("In[7]", 2, 5), place("In[7]", 2, 5));
+        assert_eq!(translate("In[7]", 4, 3), place("In[2]", 9, 7));
+        assert_eq!(translate("In[7]", 5, 3), place("In[2]", 10, 3));
+        assert_eq!(translate("lib.rs", 5, 3), place("lib.rs", 5, 3));
+    }
+
+    #[test]
+    fn places_can_be_read_back() {
+        let place = place("a:b.rs", 3, 4);
+        assert_eq!(parse(&show(&place)), Some(place));
+        assert_eq!(parse("nowhere"), None);
+    }
+}
