@@ -18,9 +18,11 @@
 //! ```
 //!
 //! Layers, each using only those before it: `thread_id`, [`error`], [`interrupt`] | `state` (what loops and tasks
-//! consist of, `report` included) | `current` | `task` | `driver`, `time`, `event_loop` | `combine` | `timer`.
+//! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `combine` | `timer`.
 
+pub mod cell;
 pub mod combine;
+mod coroutine;
 mod current;
 mod driver;
 pub mod error;
@@ -34,6 +36,7 @@ mod time;
 mod timer;
 
 pub use combine::gather;
+pub use coroutine::Coroutine;
 pub use error::{CancelledError, Exception, InvalidStateError, KeyboardInterrupt, RuntimeError, ValueError};
 pub use event_loop::{
     EventLoop, Handle, LoopHandle, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
