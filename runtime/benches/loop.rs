@@ -1,5 +1,5 @@
 //! How fast the loop is: tasks started and joined, turns given away, memory and timers of many tasks.
-//! Run by hand: `cargo bench -p asyncio`; each line is the best of several rounds.
+//! Run by hand: `cargo bench -p asyncio [-- part of a name]`; each line is the best of several rounds.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::future::pending;
@@ -8,6 +8,11 @@ use std::time::Instant;
 use asyncio::{ensure_future, gather, new_event_loop, set_event_loop, sleep};
 
 fn best(name: &str, count: u32, mut round: impl FnMut()) {
+    // `cargo bench` itself adds an argument that begins with dashes.
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if filter.is_some_and(|filter| !name.contains(&filter)) {
+        return;
+    }
     let seconds = (0..7).map(|_| {
         let start = Instant::now();
         round();

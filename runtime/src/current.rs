@@ -2,6 +2,8 @@
 //! steps of tasks set it.
 
 use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::rc::Rc;
 
 use crate::error::{RuntimeError, misuse};
@@ -15,7 +17,8 @@ thread_local! {
     static SET: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
     /// `set_event_loop` was called, so none is made by itself any more.
     static WAS_SET: Cell<bool> = const { Cell::new(false) };
-    static TASK: RefCell<Option<Rc<AnyCell>>> = const { RefCell::new(None) };
+    /// The task whose step runs. Not counted as a reference, since every step sets it: see [`Stepping`].
+    static TASK: Cell<Option<NonNull<AnyCell>>> = const { Cell::new(None) };
 }
 
 /// The loop that runs on this thread.
@@ -90,10 +93,31 @@ pub(crate) fn expect_running() -> Rc<Core> {
 
 /// The task whose step runs on this thread.
 pub(crate) fn task() -> Option<Rc<AnyCell>> {
-    TASK.try_with(|task| task.borrow().clone()).ok().flatten()
+    let cell = TASK.get()?.as_ptr().cast_const();
+    // SAFETY: the pointer came from `Rc::as_ptr`, and the reference it was taken from is borrowed by the `Stepping`
+    // that will reset `TASK`; so that reference exists now, and one more may be made.
+    unsafe {
+        Rc::increment_strong_count(cell);
+        Some(Rc::from_raw(cell))
+    }
 }
 
-/// Names the task whose step begins; returns the one before, for whoever restores it.
-pub(crate) fn set_task(cell: Option<Rc<AnyCell>>) -> Option<Rc<AnyCell>> {
-    TASK.with(|task| task.replace(cell))
+/// Names the task whose step runs, for as long as this lives.
+pub(crate) struct Stepping<'a> {
+    outer: Option<NonNull<AnyCell>>,
+    borrow: PhantomData<&'a Rc<AnyCell>>,
+}
+
+impl<'a> Stepping<'a> {
+    /// A step of `cell` begins. The guard must be dropped, not forgotten; it stays inside the function of the step.
+    pub(crate) fn enter(cell: &'a Rc<AnyCell>) -> Self {
+        let outer = TASK.replace(NonNull::new(Rc::as_ptr(cell).cast_mut()));
+        Self { outer, borrow: PhantomData }
+    }
+}
+
+impl Drop for Stepping<'_> {
+    fn drop(&mut self) {
+        TASK.set(self.outer);
+    }
 }

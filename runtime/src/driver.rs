@@ -24,6 +24,8 @@ use crate::state::ready::Handle;
 
 /// The most turns between two looks at the reactor. Each look costs about a microsecond.
 const MOST_TURNS: u32 = 64;
+/// The turns of a bundle between two glances at the clock.
+const TURNS_PER_GLANCE: u32 = 8;
 /// Turns are bundled only while a bundle stays shorter than this, so that I/O waits no longer for it.
 const BUNDLE_TIME: Duration = Duration::from_micros(100);
 
@@ -81,18 +83,19 @@ impl Driver<'_> {
             interrupt::set_idle_waker(Some(cx.waker().clone()));
         }
         let began = WallClock::now();
-        for _ in 0..self.turns {
+        for turns in 1..=self.turns {
             if interrupt::take() {
                 return Poll::Ready(Err(KeyboardInterrupt));
             }
             if let Some(end) = turn(core) {
                 return Poll::Ready(end);
             }
-            if core.gate.is_empty() {
-                match self.wait(cx) {
-                    Poll::Ready(()) => {}
-                    Poll::Pending => return Poll::Pending,
-                }
+            if core.gate.is_empty() && self.wait(cx).is_pending() {
+                self.turns = 1;
+                return Poll::Pending;
+            }
+            if turns % TURNS_PER_GLANCE == 0 && began.elapsed() > BUNDLE_TIME {
+                break;
             }
         }
         self.adapt(began.elapsed());
@@ -141,6 +144,7 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
             gate.push(Handle::Due(timer));
         }
     }
+    let mark = InTask::enter();
     for _ in 0..gate.len() {
         let Some(handle) = gate.pop() else { break };
         match handle {
@@ -158,6 +162,7 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
             break;
         }
     }
+    drop(mark);
     gate.set_turning(false);
     if core.interrupted.get() {
         return Some(Err(KeyboardInterrupt));
@@ -168,10 +173,7 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
 /// Runs a callback. An exception is reported and the loop goes on; `KeyboardInterrupt` ends the run.
 fn call(core: &Core, callback: &Callback) {
     let Some(function) = callback.take() else { return };
-    let mark = InTask::enter();
-    let result = catch_unwind(AssertUnwindSafe(function));
-    drop(mark);
-    let Err(payload) = result else { return };
+    let Err(payload) = catch_unwind(AssertUnwindSafe(function)) else { return };
     let exception = Exception::from_payload(&*payload);
     if exception.kind() == Kind::Interrupt {
         core.interrupted.set(true);

@@ -119,9 +119,6 @@ impl EventLoop {
     #[track_caller]
     fn check_runnable(&self) {
         self.core.check_closed();
-        if thread_id::current() != self.core.gate.owner() {
-            misuse("This event loop belongs to another thread");
-        }
         if self.core.running.get() {
             misuse("This event loop is already running");
         }

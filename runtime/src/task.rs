@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 
 pub use any::{AnyTask, all_tasks, current_task};
 
+use crate::coroutine::Coroutine;
 use crate::error::{Exception, misuse};
 use crate::state::callback::Callback;
 use crate::state::cell::{AnyCell, Head, Stage, Status, TaskCell, Yields};
@@ -27,7 +28,6 @@ use crate::state::core::Core;
 /// a cancelled task it raises [`CancelledError`](crate::CancelledError). The result moves to the first who awaits it.
 /// Dropping the handle leaves the task running. Awaiting is cancel-safe by `&mut`; a task that is cancelled while it
 /// awaits another cancels that one first, as in Python.
-#[must_use = "a task runs by itself; `let _ = …` says that its result is not needed"]
 pub struct Task<T> {
     cell: Rc<TaskCell<dyn Yields<T>>>,
 }
@@ -49,10 +49,22 @@ impl<T: 'static> Task<T> {
             }
             unreachable!("the types are the same");
         }
+        let boxed_type = boxed_type(&coroutine);
         let cell = Rc::new(TaskCell { head: Head::task(core), body: Stage::new(coroutine) });
+        if boxed_type.is_some() {
+            cell.head.with_rare(|rare| rare.boxed_type = boxed_type);
+        }
         step::admit(core, Rc::clone(&cell) as Rc<AnyCell>);
         Self { cell }
     }
+}
+
+/// What a [`Coroutine`] holds, if `coroutine` is one. The comparison is decided when this is compiled.
+fn boxed_type<F: Future + 'static>(coroutine: &F) -> Option<&'static str>
+where
+    F::Output: 'static,
+{
+    (coroutine as &dyn Any).downcast_ref::<Coroutine<F::Output>>().map(Coroutine::type_name)
 }
 
 impl<T> Task<T> {
@@ -142,7 +154,7 @@ impl<T> Task<T> {
     /// The name of the function whose coroutine the task runs: `c1` for `ensure_future(c1())`.
     #[must_use]
     pub fn coroutine_name(&self) -> &'static str {
-        repr::coroutine(self.cell.body.type_name())
+        repr::coroutine(&self.cell())
     }
 
     /// Calls `function` on the loop in the turn after the task ends; in the next turn when it has ended already.

@@ -132,3 +132,22 @@ impl std::fmt::Debug for Sleep {
         f.write_str("<coroutine object sleep>")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Seconds};
+
+    #[test]
+    fn any_number_is_a_length_of_time() {
+        assert_eq!(2.duration(), Duration::from_secs(2));
+        assert_eq!(0.25.duration(), Duration::from_millis(250));
+        assert_eq!(0.5f32.duration(), Duration::from_millis(500));
+        for nothing in [-1.0, -0.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(nothing.duration(), Duration::ZERO);
+        }
+        assert_eq!((-3).duration(), Duration::ZERO);
+        assert_eq!(i128::MIN.duration(), Duration::ZERO);
+        assert_eq!(u128::MAX.duration(), Duration::MAX);
+        assert_eq!(f64::INFINITY.duration(), Duration::MAX);
+    }
+}

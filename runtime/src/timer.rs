@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Zero, shared by all threads and all cells.
 static ZERO: Mutex<Option<Instant>> = Mutex::new(None);
@@ -26,7 +26,11 @@ pub fn show_timer(message: impl Display) {
 fn show(message: &dyn Display) {
     let zero = *ZERO.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
     let elapsed = zero.elapsed();
-    print_line(&format!("{}s + {:03}ms {message}", elapsed.as_secs(), elapsed.subsec_millis()));
+    print_line(&line(elapsed, message));
+}
+
+fn line(elapsed: Duration, message: &dyn Display) -> String {
+    format!("{}s + {:03}ms {message}", elapsed.as_secs(), elapsed.subsec_millis())
 }
 
 #[expect(clippy::print_stdout, reason = "what it is for")]
@@ -34,4 +38,15 @@ fn print_line(line: &str) {
     println!("{line}");
     // A lesson's line must be seen at its time, also when stdout is a pipe. A closed one is the next print's trouble.
     let _ = std::io::stdout().flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, line};
+
+    #[test]
+    fn seconds_and_milliseconds_are_cut_off() {
+        assert_eq!(line(Duration::from_micros(1_003_999), &"forking"), "1s + 003ms forking");
+        assert_eq!(line(Duration::from_micros(12_999_999), &7), "12s + 999ms 7");
+    }
 }

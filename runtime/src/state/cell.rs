@@ -43,7 +43,7 @@ pub(crate) struct Head {
     pub(crate) held: Cell<bool>,
     /// Failed, and nobody has looked at the exception yet.
     pub(crate) unseen: Cell<bool>,
-    /// Schedules a step. Gone when the task has ended, which breaks the cycle cell → waker → step → cell.
+    /// Schedules a step; there since the first suspension. Gone when the task has ended, which breaks the cycle cell → waker → step → cell.
     pub(crate) waker: Cell<Option<Waker>>,
     /// The first who waits for the task: the usual number of waiters is one.
     pub(crate) waiter: Cell<Option<Waker>>,
@@ -57,6 +57,8 @@ pub(crate) struct Head {
 pub(crate) struct Rare {
     pub(crate) name: Option<Box<str>>,
     pub(crate) exception: Option<Exception>,
+    /// The type inside a boxed coroutine, whose own type says nothing.
+    pub(crate) boxed_type: Option<&'static str>,
     /// Everybody who waits, after the first.
     pub(crate) waiters: Vec<Waiter>,
     /// What a gathering consists of.

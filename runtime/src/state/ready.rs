@@ -75,11 +75,6 @@ impl Gate {
         }
     }
 
-    /// The number of the thread that runs this loop.
-    pub(crate) fn owner(&self) -> u64 {
-        self.owner
-    }
-
     #[inline]
     fn local(&self) -> Option<&Local> {
         (self.owner == thread_id::current()).then_some(&self.local)

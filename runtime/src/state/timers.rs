@@ -202,3 +202,42 @@ impl Timers {
         drop(heap);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Timer, Timers};
+
+    #[test]
+    fn timers_come_by_deadline_then_by_order_of_arming() {
+        let (timers, now) = (Timers::default(), Instant::now());
+        let armed: Vec<_> =
+            [20, 10, 20, 10].map(|after| (after, Rc::new(Timer::sleeper(Waker::noop().clone())))).into();
+        for (after, timer) in &armed {
+            timers.arm(now + Duration::from_millis(*after), Rc::clone(timer));
+        }
+        assert_eq!(timers.first(), Some(now + Duration::from_millis(10)));
+        assert!(timers.pop_due(now).is_none(), "never early");
+        let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(now + Duration::from_secs(1))).collect();
+        let expected = [1, 3, 0, 2].map(|index: usize| &armed[index].1);
+        assert!(order.iter().zip(expected).all(|(got, expected)| Rc::ptr_eq(got, expected)));
+    }
+
+    #[test]
+    fn arming_and_cancelling_for_ever_takes_no_room() {
+        let (timers, now) = (Timers::default(), Instant::now());
+        for _ in 0..10_000 {
+            let timer = Rc::new(Timer::sleeper(Waker::noop().clone()));
+            timers.arm(now, Rc::clone(&timer));
+            timers.cancel(&timer);
+        }
+        assert!(timers.heap.borrow().len() <= 101);
+        assert_eq!(timers.first(), None);
+        assert!(timers.is_empty());
+    }
+}

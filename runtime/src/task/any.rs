@@ -72,7 +72,7 @@ impl AnyTask {
     /// The name of the function whose coroutine the task runs.
     #[must_use]
     pub fn coroutine_name(&self) -> &'static str {
-        repr::coroutine(self.cell.body.type_name())
+        repr::coroutine(&self.cell)
     }
 }
 

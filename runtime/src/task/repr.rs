@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fmt::Write;
 
+use crate::coroutine::function_of;
 use crate::state::cell::{AnyCell, Status};
 
 /// The task's name: the one it was given, else `Task-N`.
@@ -25,7 +26,7 @@ pub(crate) fn of(cell: &AnyCell, value: Option<&dyn Any>) -> String {
         format!("<_GatheringFuture {status}")
     } else {
         let state = if head.is_pending() { "" } else { " done" };
-        let coroutine = coroutine(cell.body.type_name());
+        let coroutine = coroutine(cell);
         format!("<Task {status} name='{}' coro=<{coroutine}(){state}>", name(cell))
     };
     // Writing to a string cannot fail.
@@ -38,15 +39,10 @@ pub(crate) fn of(cell: &AnyCell, value: Option<&dyn Any>) -> String {
     text
 }
 
-/// `crate::module::c1::{{closure}}` → `c1`: the function a coroutine was made by.
-pub(crate) fn coroutine(type_name: &str) -> &str {
-    let mut path = type_name;
-    while let Some(outer) = path.strip_suffix("::{{closure}}") {
-        path = outer;
-    }
-    let end = path.find('<').filter(|&at| at > 0).unwrap_or(path.len());
-    let path = &path[..end];
-    path.rsplit("::").next().unwrap_or(path)
+/// The name of the function whose coroutine the task runs.
+pub(crate) fn coroutine(cell: &AnyCell) -> &'static str {
+    let boxed = cell.head.if_rare(|rare| rare.boxed_type).flatten();
+    function_of(boxed.unwrap_or_else(|| cell.body.type_name()))
 }
 
 /// Values of the everyday types; for others, whether they implement `Debug` cannot be known here.
@@ -90,17 +86,4 @@ fn write_value(value: &dyn Any) -> Option<String> {
         Option<String>
     );
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::coroutine;
-
-    #[test]
-    fn a_coroutine_is_called_after_its_function() {
-        assert_eq!(coroutine("cell::c1::{{closure}}"), "c1");
-        assert_eq!(coroutine("cell::Player::run::{{closure}}::{{closure}}"), "run");
-        assert_eq!(coroutine("cell::job<alloc::string::String>::{{closure}}"), "job");
-        assert_eq!(coroutine("asyncio::time::Sleep"), "Sleep");
-    }
 }

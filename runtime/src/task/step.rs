@@ -7,14 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::repr;
-use crate::current;
+use crate::current::Stepping;
 use crate::error::{Exception, InTask, Kind};
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
-use crate::state::cell::{AnyCell, Status, Waiter};
+use crate::state::cell::{AnyCell, Head, Status, Waiter};
 use crate::state::core::Core;
 use crate::state::ready::Handle;
 
@@ -43,28 +43,9 @@ pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
     let (runnable, handle) =
         unsafe { async_task::Builder::new().spawn_unchecked(|()| future, move |runnable| gate.schedule(runnable)) };
     handle.detach();
-    cell.head.waker.set(Some(runnable.waker()));
     let place = core.tasks.borrow_mut().insert(Rc::clone(&cell));
     cell.head.place.set(place);
     core.gate.push(Handle::Task(runnable));
-}
-
-/// Names the task on this thread for as long as its step lasts.
-struct Stepping {
-    outer: Option<Rc<AnyCell>>,
-    _mark: InTask,
-}
-
-impl Stepping {
-    fn enter(cell: &Rc<AnyCell>) -> Self {
-        Self { outer: current::set_task(Some(Rc::clone(cell))), _mark: InTask::enter() }
-    }
-}
-
-impl Drop for Stepping {
-    fn drop(&mut self) {
-        drop(current::set_task(self.outer.take()));
-    }
 }
 
 fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
@@ -86,7 +67,10 @@ fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
     let polled = catch_unwind(AssertUnwindSafe(|| cell.body.poll(cx)));
     drop(stepping);
     match polled {
-        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Pending) => {
+            keep_waker(head, cx.waker());
+            return Poll::Pending;
+        }
         // Cancelled by itself in its last step, with no await point left to heed it: Python discards the value, too.
         Ok(Poll::Ready(())) if head.must_cancel.get() => {
             clear_quietly(cell);
@@ -99,6 +83,12 @@ fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
         }
     }
     Poll::Ready(())
+}
+
+/// A suspended task keeps a waker for `cancel`. One that has not begun is in the queue anyhow.
+fn keep_waker(head: &Head, waker: &Waker) {
+    let kept = head.waker.take().unwrap_or_else(|| waker.clone());
+    head.waker.set(Some(kept));
 }
 
 /// Drops the body of a task that has already ended badly: a second panic adds nothing.

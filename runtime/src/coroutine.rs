@@ -1,0 +1,79 @@
+//! A coroutine that can be put into a variable: its own type has no name, and no `Debug` form.
+//! Notebook cells box futures into it; as a task it is still called after the function it came from.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A boxed future that remembers which function made it: Python's coroutine object.
+///
+/// Nothing runs until it is awaited or made a task. Dropping it unawaited drops the future.
+#[must_use = "a coroutine does nothing unless it is awaited or made a task"]
+pub struct Coroutine<T> {
+    future: Pin<Box<dyn Future<Output = T>>>,
+    type_name: &'static str,
+}
+
+impl<T> Coroutine<T> {
+    /// Boxes `future`.
+    pub fn new<F: Future<Output = T> + 'static>(future: F) -> Self {
+        Self { future: Box::pin(future), type_name: std::any::type_name::<F>() }
+    }
+
+    /// The type name of the future inside.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// The name of the function that made it: `c1` for `c1()`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        function_of(self.type_name)
+    }
+}
+
+impl<T> Future for Coroutine<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.future.as_mut().poll(cx)
+    }
+}
+
+/// As Python's: `<coroutine object c1>`.
+impl<T> fmt::Debug for Coroutine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<coroutine object {}>", self.name())
+    }
+}
+
+/// `crate::module::c1::{{closure}}` → `c1`: the function a coroutine was made by, from its type's name.
+pub(crate) fn function_of(type_name: &str) -> &str {
+    let mut path = type_name;
+    while let Some(outer) = path.strip_suffix("::{{closure}}") {
+        path = outer;
+    }
+    let end = path.find('<').filter(|&at| at > 0).unwrap_or(path.len());
+    let path = &path[..end];
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Coroutine, function_of};
+
+    #[test]
+    fn a_coroutine_is_called_after_its_function() {
+        assert_eq!(function_of("cell::c1::{{closure}}"), "c1");
+        assert_eq!(function_of("cell::Player::run::{{closure}}::{{closure}}"), "run");
+        assert_eq!(function_of("cell::job<alloc::string::String>::{{closure}}"), "job");
+        assert_eq!(function_of("asyncio::time::Sleep"), "Sleep");
+    }
+
+    #[test]
+    fn a_boxed_coroutine_keeps_its_name() {
+        async fn c1() {}
+        assert_eq!(format!("{:?}", Coroutine::new(c1())), "<coroutine object c1>");
+    }
+}
