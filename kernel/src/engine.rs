@@ -12,7 +12,7 @@ use boucle_wire::{Done, Failure, Location, Piece, Run};
 use tokio::sync::watch;
 
 pub(crate) use crate::cell::IsComplete;
-use crate::cell::{self, CellPlan, Generated, Source};
+use crate::cell::{self, CellPlan, Generated, Source, UserPiece};
 use crate::compile::runtime::{self, Runtime};
 use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
@@ -249,11 +249,13 @@ impl Engine {
 /// The map from generated lines to cells, for the worker's messages.
 fn pieces_of(generated: &Generated) -> Vec<Piece> {
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    generated.user_pieces().into_iter().map(|((line, column), source, offset)| {
+    let piece = |UserPiece { start, end, source, offset }: UserPiece<'_>| {
         let (cell_line, cell_column) = source.line_column(offset);
         let place = Location { file: source.label.clone(), line: number(cell_line), column: number(cell_column) };
-        Piece { line: number(line), column: number(column), place }
-    }).collect()
+        let [line, column, end_line, end_column] = [start.0, start.1, end.0, end.1].map(number);
+        Piece { line, column, end_line, end_column, place }
+    };
+    generated.user_pieces().into_iter().map(piece).collect()
 }
 
 /// The byte at a line and column of a text.

@@ -18,5 +18,5 @@ pub(crate) use complete::{IsComplete, is_complete};
 pub(crate) use item::{Item, ItemKind, Use};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use plan::{CellPlan, Known, plan};
-pub(crate) use source::{Generated, Source};
+pub(crate) use source::{Generated, Source, UserPiece};
 pub(crate) use split::{Parsed, SyntaxError, split};

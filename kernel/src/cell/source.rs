@@ -92,6 +92,11 @@ impl Generated {
         Some((index, &self.pieces[index]))
     }
 
+    /// Whether a place of the generated text is the engine's own.
+    pub(crate) fn is_glue(&self, offset: usize) -> bool {
+        !matches!(self.piece_at(offset), Some((_, (_, Origin::User(..)))))
+    }
+
     /// The store that a range of the generated text lies in, if it lies in one.
     pub(crate) fn store_at(&self, range: &Range<usize>) -> Option<u32> {
         match self.piece_at(range.start)? {
@@ -121,21 +126,46 @@ impl Generated {
         found
     }
 
-    /// Where each stretch of user text begins: its line and column in the generated text, and what it is.
-    pub(crate) fn user_pieces(&self) -> Vec<((usize, usize), &Arc<Source>, usize)> {
-        let (mut line, mut line_start, mut scanned) = (1, 0, 0);
+    /// The stretches of user text.
+    pub(crate) fn user_pieces(&self) -> Vec<UserPiece<'_>> {
+        let mut at = Walk { text: &self.text, offset: 0, line: 1, column: 1 };
         let mut pieces = Vec::new();
-        for (start, origin) in &self.pieces {
-            line += self.text[scanned..*start].matches('\n').count();
-            if let Some(newline) = self.text[scanned..*start].rfind('\n') {
-                line_start = scanned + newline + 1;
-            }
-            scanned = *start;
+        for (index, (start, origin)) in self.pieces.iter().enumerate() {
+            let start = at.to(*start);
+            let end = at.to(self.pieces.get(index + 1).map_or(self.text.len(), |(next, _)| *next));
             if let Origin::User(source, offset) = origin {
-                pieces.push(((line, self.text[line_start..*start].chars().count() + 1), source, *offset));
+                pieces.push(UserPiece { start, end, source, offset: *offset });
             }
         }
         pieces
+    }
+}
+
+/// A stretch of user text: where it stands in the generated text, as (line, column), and what it is.
+#[derive(Debug, Clone)]
+pub(crate) struct UserPiece<'a> {
+    pub(crate) start: (usize, usize),
+    pub(crate) end: (usize, usize),
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) offset: usize,
+}
+
+/// Counts lines and columns on the way through a text.
+struct Walk<'a> {
+    text: &'a str,
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl Walk<'_> {
+    /// Goes forward to an offset; its line and column, from 1.
+    fn to(&mut self, offset: usize) -> (usize, usize) {
+        for c in self.text[self.offset..offset].chars() {
+            (self.line, self.column) = if c == '\n' { (self.line + 1, 1) } else { (self.line, self.column + 1) };
+        }
+        self.offset = offset;
+        (self.line, self.column)
     }
 }
 
@@ -158,8 +188,8 @@ mod tests {
         assert_eq!(generated.locate(&(17..20)), Some((cell.clone(), 0..3)));
         assert_eq!(generated.locate(&(12..22)), Some((cell.clone(), 0..10)));
         assert_eq!(generated.locate(&(0..5)), None);
-        let places: Vec<_> = generated.user_pieces().into_iter().map(|(place, _, offset)| (place, offset)).collect();
-        assert_eq!(places, [((1, 18), 0), ((1, 22), 9)]);
+        let places: Vec<_> = generated.user_pieces().into_iter().map(|piece| (piece.start, piece.end, piece.offset)).collect();
+        assert_eq!(places, [((1, 18), (1, 21), 0), ((1, 22), (1, 23), 9)]);
     }
 
     #[test]

@@ -135,6 +135,10 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
     for raw in &raw.spans {
         let Some(at) = outermost(raw, file) else { continue };
         let range = at.byte_start..at.byte_end;
+        if level == Level::Warning && raw.is_primary && generated.is_glue(range.start) {
+            // What the engine has written may look odd; that is no business of the user's.
+            return None;
+        }
         if let Some(site) = generated.store_at(&range) {
             // What is asked to live for ever by its store tells more than what is moved or dropped there.
             let must_be_static = raw.label.as_deref().is_some_and(|label| label.contains("'static"));

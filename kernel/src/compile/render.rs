@@ -11,7 +11,7 @@ use crate::cell::Source;
 pub(crate) fn render(diagnostic: &Diagnostic) -> String {
     let mut title = look(diagnostic.level).primary_title(diagnostic.message.as_str());
     if let Some(code) = diagnostic.code.as_deref().filter(|code| code.starts_with('E')) {
-        title = title.id(code).id_url(format!("https://doc.rust-lang.org/error_codes/{code}.html"));
+        title = title.id(code);
     }
     let mut first = with_snippets(Group::with_title(title), &diagnostic.spans);
     let mut groups = Vec::new();

@@ -2,6 +2,8 @@
 
 use std::process::ExitStatus;
 
+use boucle_wire::Failure;
+
 /// The end of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Death {
@@ -12,8 +14,8 @@ pub(crate) struct Death {
 }
 
 impl Death {
-    /// Reads an exit status and the last words on stderr.
-    pub(crate) fn of(status: ExitStatus, last_words: &str) -> Death {
+    /// Reads an exit status, the last words on stderr, and the panic that may have come before.
+    pub(crate) fn of(status: ExitStatus, last_words: &str, panic: Option<&Failure>) -> Death {
         #[cfg(unix)]
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
         let death = |name: &str, cause: String| Death { name: name.to_owned(), cause };
@@ -23,6 +25,10 @@ impl Death {
             }
             (Some(libc::SIGABRT), _) if last_words.contains("memory allocation of") => {
                 death("MemoryExhausted", format!("the cell ran out of memory: {}", last_line(last_words, "memory allocation of")))
+            }
+            (Some(libc::SIGABRT), _) if let Some(panic) = panic => {
+                let place = panic.location.as_ref().map_or_else(String::new, |at| format!(" at {}:{}:{}", at.file, at.line, at.column));
+                death("SIGABRT", format!("the cell panicked{place} where it could not unwind, and aborted: {}", panic.message))
             }
             (Some(signal), _) => {
                 let (name, what) = signal_name(signal);
@@ -69,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_cause_is_named() {
-        let death = |raw, words| Death::of(ExitStatus::from_raw(raw), words);
+        let death = |raw, words| Death::of(ExitStatus::from_raw(raw), words, None);
         assert_eq!(death(libc::SIGSEGV, "").name, "SIGSEGV");
         assert_eq!(death(libc::SIGABRT, "thread 'main' has overflowed its stack\n").name, "StackOverflow");
         assert!(death(libc::SIGABRT, "memory allocation of 5 bytes failed\n").cause.contains("5 bytes"));

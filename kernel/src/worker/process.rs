@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::process::Stdio;
 use std::time::Duration;
 
-use boucle_wire::{Done, FrameError, FromWorker, Run, ToWorker};
+use boucle_wire::{Done, Failure, FrameError, FromWorker, Run, ToWorker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -100,10 +100,11 @@ impl Worker {
         run.cell = cell;
         self.output.publish_for(publisher);
         if self.send(&ToWorker::Run(run)).await.is_err() {
-            return Ended::Died(self.bury().await);
+            return Ended::Died(self.bury(None).await);
         }
         let mut patience: Option<Instant> = None;
         let mut told = false;
+        let mut panic = None;
         loop {
             tokio::select! {
                 frame = self.receive() => match frame {
@@ -115,13 +116,14 @@ impl Worker {
                         self.output.drain().await;
                         show(publisher, execution_count, result, data);
                     }
-                    Ok(_) => {}
-                    Err(_) => return Ended::Died(self.bury().await),
+                    Ok(FromWorker::Panicking(failure)) => panic = Some(failure),
+                    Ok(FromWorker::Done(_) | FromWorker::Hello { .. }) => {}
+                    Err(_) => return Ended::Died(self.bury(panic.as_ref()).await),
                 },
                 Ok(()) = interrupts.changed() => {
                     if told {
                         self.kill();
-                        self.bury().await;
+                        self.bury(None).await;
                         return Ended::Died(Death::on_request());
                     }
                     patience.get_or_insert(Instant::now() + PATIENCE);
@@ -152,7 +154,7 @@ impl Worker {
     }
 
     /// The end of a worker whose socket has closed.
-    async fn bury(&mut self) -> Death {
+    async fn bury(&mut self, panic: Option<&Failure>) -> Death {
         // It closes its socket only by ending, but a cell may have closed it; do not wait for ever.
         let status = match tokio::time::timeout(PATIENCE, self.child.wait()).await {
             Ok(status) => status,
@@ -163,7 +165,7 @@ impl Worker {
         };
         let last_words = self.output.drain().await;
         match status {
-            Ok(status) => Death::of(status, &last_words),
+            Ok(status) => Death::of(status, &last_words, panic),
             Err(error) => Death { name: "WorkerDied".into(), cause: error.to_string() },
         }
     }

@@ -48,13 +48,17 @@ pub struct Run {
     pub pieces: Vec<Piece>,
 }
 
-/// The beginning of a stretch of the user's text in a generated file. Lines and columns count from 1, in characters.
+/// A stretch of the user's text in a generated file. Lines and columns count from 1, in characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
     /// The line in the generated file.
     pub line: u32,
     /// The column in the generated file.
     pub column: u32,
+    /// The line in which it ends.
+    pub end_line: u32,
+    /// The column behind its last character.
+    pub end_column: u32,
     /// The place in a cell that it is.
     pub place: Location,
 }
@@ -76,6 +80,8 @@ pub enum FromWorker {
         /// MIME type → content.
         data: BTreeMap<String, String>,
     },
+    /// The cell's thread panics. Sent before the stack unwinds, for the case that it cannot, and the process aborts.
+    Panicking(Failure),
     /// The cell has ended.
     Done(Done),
 }

@@ -36,7 +36,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     limits::apply();
     asyncio::interrupt::set_cell_thread();
     asyncio::interrupt::assume_external_source();
-    places::install_panic_hook();
+    places::install_panic_hook(kernel.clone());
     run::flush_while_cells_run(kernel.clone());
     let shower = kernel.clone();
     let scope = Scope::new(move |result, representations| run::show(&shower, result, representations));

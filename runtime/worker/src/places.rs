@@ -7,7 +7,9 @@ use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use boucle_wire::{Location, Piece};
+use boucle_wire::{Failure, FromWorker, Location, Piece};
+
+use crate::control::Kernel;
 
 /// Generated file → where the user's text stands in it.
 static MAPS: Mutex<Option<HashMap<String, Vec<Piece>>>> = Mutex::new(None);
@@ -26,9 +28,11 @@ pub(crate) fn add(file: String, pieces: Vec<Piece>) {
 pub(crate) fn translate(file: &str, line: u32, column: u32) -> Location {
     let maps = MAPS.lock().unwrap_or_else(PoisonError::into_inner);
     let pieces = maps.as_ref().and_then(|maps| maps.get(file)).map_or(&[][..], Vec::as_slice);
-    let after = pieces.partition_point(|piece| (piece.line, piece.column) <= (line, column));
-    match pieces[..after].last() {
+    // A place in what the engine has put between stands for the text that follows it.
+    let ended = pieces.partition_point(|piece| (piece.end_line, piece.end_column) <= (line, column));
+    match pieces.get(ended).or(pieces.last()) {
         None => Location { file: file.to_owned(), line, column },
+        Some(piece) if (piece.line, piece.column) > (line, column) => piece.place.clone(),
         Some(piece) if piece.line == line => {
             Location { column: piece.place.column + (column - piece.column), ..piece.place.clone() }
         }
@@ -54,16 +58,19 @@ pub(crate) fn show(location: &Location) -> String {
     format!("{}:{}:{}", location.file, location.line, location.column)
 }
 
-/// Panics of the cell's own thread are reported by the kernel, and those of tasks by the event loop; those of other
-/// threads have nobody else, so they are printed.
-pub(crate) fn install_panic_hook() {
+/// Panics of the cell's own thread are reported by the kernel, which hears of them at once, and those of tasks by the
+/// event loop; those of other threads have nobody else, so they are printed.
+pub(crate) fn install_panic_hook(kernel: Kernel) {
     asyncio::error::assume_external_hook();
     let cell_thread = thread::current().id();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         let place = info.location().map(|place| translate(place.file(), place.line(), place.column()));
         asyncio::error::note_place(place.as_ref().map(show));
-        if thread::current().id() != cell_thread {
-            let (name, message) = asyncio::error::describe_panic(info);
+        let (name, message) = asyncio::error::describe_panic(info);
+        if thread::current().id() == cell_thread {
+            // If the kernel is gone, this process is about to end.
+            let _ = kernel.send(&FromWorker::Panicking(Failure { name, message, location: place.clone() }));
+        } else {
             let thread = thread::current();
             let place = place.as_ref().map_or_else(|| "an unknown place".to_owned(), show);
             let told = if name == "panic" { message } else { format!("{name}: {message}") };
@@ -83,8 +90,11 @@ mod tests {
 
     #[test]
     fn places_are_those_of_the_piece_they_lie_in() {
-        let piece = |line, column, place| Piece { line, column, place };
-        add("In[7]".into(), vec![piece(1, 50, place("In[7]", 1, 1)), piece(4, 1, place("In[2]", 9, 5))]);
+        let piece = |line, column, end_line, place| Piece { line, column, end_line, end_column: 60, place };
+        add("In[7]".into(), vec![piece(1, 50, 2, place("In[7]", 1, 1)), piece(4, 1, 5, place("In[2]", 9, 5))]);
+        assert_eq!(translate("In[7]", 1, 20), place("In[7]", 1, 1));
+        assert_eq!(translate("In[7]", 3, 2), place("In[2]", 9, 5));
+        assert_eq!(translate("In[7]", 9, 2), place("In[2]", 14, 2));
         assert_eq!(translate("In[7]", 1, 52), place("In[7]", 1, 3));
         assert_eq!(translate("In[7]", 2, 5), place("In[7]", 2, 5));
         assert_eq!(translate("In[7]", 4, 3), place("In[2]", 9, 7));
