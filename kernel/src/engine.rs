@@ -80,8 +80,13 @@ impl Engine {
         (Engine { session: Session::default(), ready: None, interrupts }, Interrupter { interrupts: Arc::new(sender) })
     }
 
-    /// Prepares everything that the first cell needs. What fails here fails again, visibly, with the first cell.
+    /// Prepares everything that the first cell needs, if that is a matter of a moment. What takes longer, or fails, is
+    /// left to the first cell, where the user sees it.
     pub(crate) async fn warm_up(&mut self) {
+        let built = tokio::task::spawn_blocking(|| runtime::locate().is_ok_and(|runtime| runtime.is_built()));
+        if !built.await.unwrap_or(false) {
+            return;
+        }
         if let Err(error) = self.prepare(None).await {
             tracing::warn!("{}: {}", error.ename, error.evalue);
             return;
@@ -157,7 +162,7 @@ impl Engine {
         if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
             return Ok((plan, Built::default(), forget));
         }
-        let built = match build::build(&self.ready()?.compiler, &plan, label).await {
+        let built = match build::build(&self.ready()?.compiler, &plan, self.session.known().variables, label).await {
             Ok(built) => built,
             Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
             Err(Refusal::Tool(CompileError::ToolchainChanged(version))) => return Err(self.toolchain_changed(&version).await),

@@ -11,4 +11,4 @@ mod wait;
 pub use crate::interrupt::{checkpoint, interruptible_sleep as thread_sleep};
 pub use scope::{Ending, Failed, Question, Scope, StoredAt, question, returned};
 pub use show::{Show, ShowDebug, ShowType};
-pub use wait::{Coroutine, coroutine, wait};
+pub use wait::{coroutine, wait};

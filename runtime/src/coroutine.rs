@@ -56,7 +56,11 @@ pub(crate) fn function_of(type_name: &str) -> &str {
     }
     let end = path.find('<').filter(|&at| at > 0).unwrap_or(path.len());
     let path = &path[..end];
-    path.rsplit("::").next().unwrap_or(path)
+    match path.rsplit("::").next().unwrap_or(path) {
+        // What Boucle calls the function around a notebook cell.
+        "boucle_cell" => "async_block",
+        name => name,
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +73,7 @@ mod tests {
         assert_eq!(function_of("cell::Player::run::{{closure}}::{{closure}}"), "run");
         assert_eq!(function_of("cell::job<alloc::string::String>::{{closure}}"), "job");
         assert_eq!(function_of("asyncio::time::Sleep"), "Sleep");
+        assert_eq!(function_of("cell::boucle_cell::{{closure}}::{{closure}}"), "async_block");
     }
 
     #[test]

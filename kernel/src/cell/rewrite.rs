@@ -10,6 +10,7 @@
 //! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -31,6 +32,8 @@ pub(crate) struct Rewrite {
     pub(crate) edits: Vec<Edit>,
     /// Where loops begin.
     pub(crate) loops: Vec<usize>,
+    /// The variables that get another value by a plain assignment.
+    pub(crate) assigned: BTreeSet<String>,
 }
 
 /// The edits for a whole cell, in the order of their positions.
@@ -126,6 +129,15 @@ impl<'ast> Visit<'ast> for Visitor {
         if self.top && node.expr.is_some() {
             self.insert(node.span().byte_range().end, ")");
         }
+    }
+
+    fn visit_expr_assign(&mut self, node: &'ast syn::ExprAssign) {
+        if let syn::Expr::Path(place) = &*node.left
+            && let Some(name) = place.path.get_ident()
+        {
+            self.rewrite.assigned.insert(name.to_string());
+        }
+        visit::visit_expr_assign(self, node);
     }
 
     fn visit_expr_path(&mut self, node: &'ast syn::ExprPath) {

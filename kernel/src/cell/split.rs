@@ -28,6 +28,8 @@ pub(crate) struct Parsed {
     pub(crate) mentions: BTreeSet<String>,
     /// Whether any of the code loops.
     pub(crate) loops: bool,
+    /// The variables that get another value by a plain assignment, perhaps after they were moved.
+    pub(crate) assigned: BTreeSet<String>,
 }
 
 /// One statement of the cell's own level.
@@ -76,6 +78,7 @@ pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
         statements: Vec::new(),
         mentions: BTreeSet::new(),
         loops: !rewritten.loops.is_empty(),
+        assigned: rewritten.assigned,
         source,
     };
     let last = statements.len().saturating_sub(1);

@@ -17,7 +17,10 @@ mod files {
     include!(concat!(env!("OUT_DIR"), "/runtime_files.rs"));
 }
 
-/// A runtime that is ready for use.
+/// How the names of the folders begin in which runtimes are built.
+const WORKSHOP: &str = "build-";
+
+/// The runtime for one compiler.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     pub(crate) toolchain: Toolchain,
@@ -41,6 +44,11 @@ pub(crate) enum RuntimeError {
 }
 
 impl Runtime {
+    /// Whether it is there. It appears whole or not at all.
+    pub(crate) fn is_built(&self) -> bool {
+        self.folder.exists()
+    }
+
     /// The library that cells link against.
     pub(crate) fn library(&self) -> PathBuf {
         self.folder.join(format!("{}asyncio{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX))
@@ -68,18 +76,23 @@ pub(crate) fn cache_folder() -> PathBuf {
     })
 }
 
-/// Finds the runtime for the present toolchain, building it if need be, which takes up to a minute or two and reports
-/// each line of progress.
-pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeError> {
+/// The runtime for the present toolchain, whether it has been built or not.
+pub(crate) fn locate() -> Result<Runtime, RuntimeError> {
     let toolchain = Toolchain::find()?;
     let mut parts = vec![toolchain.version.as_str(), env!("CARGO_PKG_VERSION")];
     parts.extend(files::FILES.iter().flat_map(|(path, content)| [*path, *content]));
     let key = Cache::key(&parts)[..16].to_owned();
-    let parent = cache_folder().join("runtime");
-    let runtime = Runtime { folder: parent.join(&key), key, toolchain };
-    if runtime.worker().exists() {
+    Ok(Runtime { folder: cache_folder().join("runtime").join(&key), key, toolchain })
+}
+
+/// The runtime for the present toolchain, which is built if need be: that takes up to a minute or two, and each line of
+/// its progress is reported.
+pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeError> {
+    let runtime = locate()?;
+    if runtime.is_built() {
         return Ok(runtime);
     }
+    let parent = cache_folder().join("runtime");
     let failed = |cause: io::Error| RuntimeError::Folder { folder: parent.clone(), cause };
     fs::create_dir_all(&parent).map_err(failed)?;
     let lock = File::create(parent.join("build.lock")).map_err(failed)?;
@@ -87,16 +100,27 @@ pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeE
         progress("waiting for another process that builds the cell runtime");
         lock.lock().map_err(failed)?;
     }
-    if runtime.worker().exists() {
+    if runtime.is_built() {
         return Ok(runtime);
     }
+    remove_abandoned(&parent);
     progress(&format!("building the cell runtime for {} (once)", runtime.toolchain.short_version()));
-    let workshop = tempfile::Builder::new().prefix("build-").tempdir_in(&parent).map_err(failed)?;
+    let workshop = tempfile::Builder::new().prefix(WORKSHOP).tempdir_in(&parent).map_err(failed)?;
     extract(workshop.path()).map_err(failed)?;
     build(&runtime.toolchain, workshop.path(), progress)?;
     collect(workshop.path(), &runtime.folder).map_err(failed)?;
     progress("the cell runtime is ready");
     Ok(runtime)
+}
+
+/// Removes what builds that were killed have left. Called under the lock, so that none of it is in use.
+fn remove_abandoned(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(WORKSHOP) {
+            // What cannot be removed takes up space, and does no other harm.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Writes the sources.

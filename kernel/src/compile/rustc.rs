@@ -43,6 +43,8 @@ pub(crate) enum Product {
     Check,
     /// A library that the worker can load.
     Library,
+    /// The same, and the types of the variables that it stores.
+    LibraryAndTypes,
 }
 
 /// What rustc said.
@@ -124,10 +126,10 @@ impl Compiler {
         let mut entry = Entry::default();
         entry.warnings = diagnostics;
         let library = self.workshop.path().join("cell.so");
-        if product == Product::Library {
+        if product == Product::LibraryAndTypes {
             entry.types = mir::stored_types(&fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(failed)?);
         }
-        let library = (product == Product::Library).then_some(library.as_path());
+        let library = (product != Product::Check).then_some(library.as_path());
         self.cache.put(&key, entry.clone(), library).map_err(failed)?;
         Ok(accepted(entry))
     }
@@ -144,7 +146,8 @@ impl Compiler {
             .arg("-L").arg(prefixed("dependency=", &self.runtime.dependencies()))
             .arg(match product {
                 Product::Check => "--emit=metadata=cell.rmeta",
-                Product::Library => "--emit=link=cell.so,mir=cell.mir",
+                Product::Library => "--emit=link=cell.so",
+                Product::LibraryAndTypes => "--emit=link=cell.so,mir=cell.mir",
             })
             .current_dir(self.workshop.path())
             .stdin(Stdio::null())

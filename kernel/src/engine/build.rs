@@ -47,15 +47,24 @@ impl From<CompileError> for Refusal {
     }
 }
 
-/// Compiles the cell that messages call `label`.
-pub(super) async fn build(compiler: &Compiler, plan: &CellPlan, label: &str) -> Result<Built, Refusal> {
-    let product = if plan.runs() { Product::Library } else { Product::Check };
-    let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
+/// Compiles the cell that messages call `label`, in a notebook with the given variables.
+pub(super) async fn build(
+    compiler: &Compiler,
+    plan: &CellPlan,
+    variables: &BTreeMap<String, String>,
+    label: &str,
+) -> Result<Built, Refusal> {
     let mut form = Form::Levels;
     let mut modes: BTreeMap<u32, SiteMode> = BTreeMap::new();
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
+    let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
     loop {
         let (generated, sites) = assemble(plan, form, &modes);
+        let product = match (plan.runs(), sites.is_empty()) {
+            (false, _) => Product::Check,
+            (true, true) => Product::Library,
+            (true, false) => Product::LibraryAndTypes,
+        };
         let request = Request { generated: &generated, file: label, product, opt_level };
         match compiler.compile(request).await? {
             Verdict::Accepted(compiled) => {
@@ -70,7 +79,13 @@ pub(super) async fn build(compiler: &Compiler, plan: &CellPlan, label: &str) -> 
             }
             Verdict::Refused(diagnostics) => {
                 let omitted = sites_to_omit(&diagnostics, &modes);
-                if !omitted.is_empty() {
+                let assigned = |site: u32| plan.parsed.assigned.contains(&sites[site as usize].name);
+                if form == Form::Levels && omitted.iter().any(|(site, borrows)| !borrows && assigned(*site)) {
+                    // Moved and given a new value: a closure cannot hand that to the level around it.
+                    form = Form::Flat;
+                    modes.clear();
+                    ended.clear();
+                } else if !omitted.is_empty() {
                     for (site, borrows) in omitted {
                         modes.insert(site, SiteMode::Omit);
                         let why = if borrows { Ended::Borrowed } else { Ended::Moved };
@@ -80,7 +95,7 @@ pub(super) async fn build(compiler: &Compiler, plan: &CellPlan, label: &str) -> 
                     form = Form::Flat;
                     modes.clear();
                     ended.clear();
-                } else if let Some(pending) = pending_names(plan, &diagnostics) {
+                } else if let Some(pending) = pending_names(plan, variables, &diagnostics) {
                     return Ok(Built { pending, ..Built::default() });
                 } else {
                     return Err(Refusal::Cell(diagnostics));
@@ -112,11 +127,17 @@ fn is_about_borrowing(error: &Diagnostic) -> bool {
 }
 
 /// For a cell of definitions only: the names that it lacks, if it lacks nothing else. They may come in a later cell.
-fn pending_names(plan: &CellPlan, diagnostics: &[Diagnostic]) -> Option<Vec<String>> {
+fn pending_names(
+    plan: &CellPlan,
+    variables: &BTreeMap<String, String>,
+    diagnostics: &[Diagnostic],
+) -> Option<Vec<String>> {
     let excusable = |error: &Diagnostic| {
+        // A variable is never visible in a function, however late it comes.
+        let variable = error.unresolved_name().is_some_and(|name| variables.contains_key(name));
         // A name that rustc knows how to import, and a macro, are more likely forgotten than yet to come.
         let importable = error.children.iter().any(|child| child.message.contains("consider importing"));
-        error.is_unresolved_name() && error.code.is_some() && !importable
+        error.is_unresolved_name() && error.code.is_some() && !importable && !variable
     };
     if plan.runs() || !errors(diagnostics).all(excusable) {
         return None;

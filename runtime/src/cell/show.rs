@@ -7,6 +7,7 @@ use std::any::type_name;
 use std::fmt::Debug;
 
 use super::Scope;
+use crate::coroutine::function_of;
 
 /// A value to be shown.
 #[derive(Debug)]
@@ -45,20 +46,12 @@ fn show_debug(scope: &Scope, value: &dyn Debug, type_name: &str) {
 
 fn show_type(scope: &Scope, type_name: &str) {
     let text = if type_name.ends_with("{{closure}}") {
-        describe_future(type_name)
+        // The compiler calls the future of an `async fn` a closure in it.
+        format!("<coroutine object {}>", function_of(type_name))
     } else {
         format!("<{}>", without_paths(type_name))
     };
     scope.show(true, vec![("text/plain".to_owned(), text)]);
-}
-
-/// A future, or another closure, by the name of its type: the compiler calls that of an `async fn` a closure in it.
-pub(super) fn describe_future(type_name: &str) -> String {
-    let function = type_name.trim_end_matches("::{{closure}}");
-    if function.ends_with("boucle_cell") || !type_name.ends_with("{{closure}}") {
-        return "<closure or async block>".to_owned();
-    }
-    format!("<coroutine {}>", without_paths(function))
 }
 
 /// A type's name with the paths left out: `alloc::vec::Vec<cell::Point>` → `Vec<Point>`.
