@@ -35,10 +35,16 @@ def test_gather_of_a_list(loop):
 
 def test_tasks_run_in_the_order_in_which_they_were_made(loop):
     loop.ok('ensure_future(say("first", 0.1));')
-    loop.ok('create_task(say("second", 0.1));')
+    loop.ok('ensure_future(say("second", 0.1));')
     request = loop.ok('get_event_loop().run_until_complete(say("third", 0.1))')
     assert printed(request) == ["first starts", "second starts", "third starts", "first ends", "second ends", "third ends"]
     assert request.value == '"third"'
+
+
+def test_create_task_in_a_coroutine(loop):
+    request = loop.ok('async fn parent() -> &\'static str { let child = create_task(say("child", 0.0)); println!("parent goes on"); child.await }\nparent().await')
+    assert printed(request) == ["parent goes on", "child starts", "child ends"]
+    assert request.value == '"child"'
 
 
 def test_what_is_left_goes_on_in_the_next_cell(loop):
@@ -82,7 +88,7 @@ def test_a_task_knows_how_it_ended(loop):
     assert loop.ok("(task.done(), task.cancelled())").value == "(false, false)"
     loop.ok("sleep(0.05).await;")
     assert loop.ok("(task.done(), task.cancelled())").value == "(true, false)"
-    assert loop.ok("task").value.startswith("<Task finished name='Task-1' coro=<say()>")
+    assert loop.ok("task").value.startswith("<Task finished name='Task-1' coro=<say() ")
 
 
 def test_a_cancelled_task_stops_at_its_await(loop):
@@ -131,6 +137,7 @@ MISUSE = {
     "running a closed loop": ("let l = new_event_loop(); l.close(); l.run_forever().unwrap();", "Event loop is closed"),
     "no loop in another thread": ("if let Err(panic) = std::thread::spawn(|| { get_event_loop(); }).join() { std::panic::resume_unwind(panic) }", "There is no current event loop in thread"),
     "no running loop": ("get_running_loop();", "no running event loop"),
+    "a task without a running loop": ("create_task(async {});", "no running event loop"),
     "stopped before the awaited one ended": ("async fn stopper() { get_event_loop().stop() }\nensure_future(stopper());\nget_event_loop().run_until_complete(sleep(60));", "Event loop stopped before Future completed."),
 }
 
