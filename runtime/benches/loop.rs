@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::future::pending;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use asyncio::{ensure_future, gather, new_event_loop, set_event_loop, sleep};
@@ -32,6 +34,12 @@ fn main() {
     set_event_loop(&event_loop);
     let n = 1_000_000;
 
+    let scale = AtomicU64::new(0);
+    best("an atomic addition, for scale", n, || {
+        for _ in 0..n {
+            black_box(&scale).fetch_add(1, Ordering::AcqRel);
+        }
+    });
     best("spawn + join, one at a time", n, || {
         event_loop.block_on(async {
             for i in 0..n {

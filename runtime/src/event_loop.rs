@@ -21,7 +21,6 @@ use crate::state::core::{Core, epoch};
 use crate::task::any::of_loop;
 use crate::task::scoped::Scoped;
 use crate::task::{AnyTask, Task};
-use crate::thread_id;
 
 /// An event loop: Python's `asyncio` loop. Cheap to clone; clones are the same loop, and compare equal.
 ///
@@ -110,7 +109,7 @@ impl EventLoop {
     pub fn run_forever(&self) -> Result<(), KeyboardInterrupt> {
         self.check_runnable();
         install_hook();
-        if thread_id::is_main() {
+        if interrupt::is_cell_thread() {
             interrupt::listen();
         }
         driver::run(&self.core)

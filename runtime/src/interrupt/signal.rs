@@ -1,5 +1,5 @@
 //! Ctrl-C for ordinary programs: a helper thread turns SIGINT into [`request`](super::request).
-//! Started when the main thread first runs a loop; the notebook worker has its own source and opts out.
+//! Started when the thread that takes interrupts first runs a loop; the notebook worker has its own source and opts out.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,8 @@ pub fn assume_external_source() {
     EXTERNAL.store(true, Ordering::Relaxed);
 }
 
-/// Listens to SIGINT from now on, unless the program does so itself. Called before the main thread runs a loop.
+/// Listens to SIGINT from now on, unless the program does so itself. Called before the thread that takes
+/// interrupts runs a loop.
 pub(crate) fn listen() {
     static ONCE: Once = Once::new();
     if EXTERNAL.load(Ordering::Relaxed) {

@@ -2,6 +2,8 @@
 //! The request is one flag for the whole process, so these tests run one at a time.
 
 use std::cell::Cell;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -232,4 +234,48 @@ fn run_cancels_the_main_task_first() {
         assert_eq!(outcome, Err(KeyboardInterrupt));
         assert_eq!(*notes.borrow(), ["main", "other"]);
     });
+}
+
+/// Says to this test binary that it was started by the test below.
+const CHILD: &str = "ASYNCIO_TEST_CTRL_C_CHILD";
+
+#[test]
+fn ctrl_c_interrupts_an_ordinary_program() {
+    if std::env::var_os(CHILD).is_some() {
+        return wait_for_ctrl_c();
+    }
+    limited(|| {
+        let mut child = Command::new(std::env::current_exe().expect("a path"))
+            .args(["--exact", "interrupts::ctrl_c_interrupts_an_ordinary_program", "--nocapture"])
+            .env(CHILD, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this binary starts again");
+        let id = i32::try_from(child.id()).expect("a process number");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines().map_while(Result::ok);
+        for run in ["first", "second"] {
+            assert!(lines.any(|line| line.contains(run)), "the child has begun its {run} run");
+            // SAFETY: sends a signal to a child that has not been waited for, so the number is its own.
+            assert_eq!(unsafe { libc::kill(id, libc::SIGINT) }, 0);
+        }
+        assert!(lines.any(|line| line.contains("ended by itself")));
+        assert!(child.wait().expect("the child ends").success());
+    });
+}
+
+fn wait_for_ctrl_c() {
+    // SAFETY: restores the default action, in case this process was started with SIGINT ignored.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    interrupt::set_cell_thread();
+    let event_loop = fresh_loop();
+    for run in ["first", "second"] {
+        event_loop.call_soon(move || tell_parent(run));
+        assert_eq!(event_loop.run_forever(), Err(KeyboardInterrupt));
+    }
+    tell_parent("ended by itself");
+}
+
+fn tell_parent(text: &str) {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{text}").expect("the parent reads");
 }
