@@ -53,17 +53,23 @@ fn cpython_writes_the_same_transcripts() {
         assert!(scenarios.len() >= 40, "only {} scenarios", scenarios.len());
         let sources: BTreeMap<_, _> = scenarios.iter().map(|scenario| (scenario.name, scenario.python)).collect();
         assert_eq!(sources.len(), scenarios.len(), "two scenarios have the same name");
-        let python = python(&serde_json::to_string(&sources).expect("strings are JSON"));
-        let mut differences = String::new();
-        for scenario in &scenarios {
-            let rust = scenario::run(scenario.rust);
-            let python = &python[scenario.name];
-            if rust != *python {
-                differences += &format!("== {}\n-- python\n{python}-- rust\n{rust}", scenario.name);
+        let input = serde_json::to_string(&sources).expect("strings are JSON");
+        let rust: BTreeMap<_, _> = scenarios.iter().map(|one| (one.name, scenario::run(one.rust))).collect();
+        // CPython's clock is the real one: on a busy machine a pause of it can put two deadlines into one turn. A real
+        // difference is there each time.
+        let mut found = differences(&python(&input), &rust);
+        for _ in 0..2 {
+            if !found.is_empty() {
+                found = differences(&python(&input), &rust);
             }
         }
-        assert!(differences.is_empty(), "transcripts differ:\n{differences}");
+        assert!(found.is_empty(), "transcripts differ:\n{found}");
     });
+}
+
+fn differences(python: &BTreeMap<String, String>, rust: &BTreeMap<&str, String>) -> String {
+    let differ = rust.iter().filter(|(name, rust)| python[**name] != **rust);
+    differ.map(|(name, rust)| format!("== {name}\n-- python\n{}-- rust\n{rust}", python[*name])).collect()
 }
 
 fn python(input: &str) -> BTreeMap<String, String> {
