@@ -118,7 +118,7 @@ impl Engine {
     }
 
     async fn try_execute(&mut self, request: &CellRequest<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
-        let label = format!("In[{}]", request.execution_count);
+        let label = self.session.label(request.execution_count, request.code);
         let mut interrupts = self.interrupts.clone();
         let (plan, built, forget) = tokio::select! {
             biased;
@@ -138,11 +138,16 @@ impl Engine {
             file: label.clone(),
         };
         let count = (!request.silent).then_some(request.execution_count);
-        self.run(run, &built, publisher, count).await
+        self.run(run, &plan, &built, publisher, count).await
     }
 
     /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
-    async fn build(&mut self, label: &str, code: &str, publisher: &Publisher) -> Result<(CellPlan, Built, Vec<String>), ErrorReport> {
+    async fn build(
+        &mut self,
+        label: &str,
+        code: &str,
+        publisher: &Publisher,
+    ) -> Result<(CellPlan, Built, Vec<String>), ErrorReport> {
         self.prepare(Some(publisher)).await?;
         let parsed = match cell::split(label, code) {
             Ok(parsed) => parsed,
@@ -165,7 +170,9 @@ impl Engine {
         let built = match build::build(&self.ready()?.compiler, &plan, self.session.known().variables, label).await {
             Ok(built) => built,
             Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
-            Err(Refusal::Tool(CompileError::ToolchainChanged(version))) => return Err(self.toolchain_changed(&version).await),
+            Err(Refusal::Tool(CompileError::ToolchainChanged(version))) => {
+                return Err(self.toolchain_changed(&version).await);
+            }
             Err(Refusal::Tool(error)) => return Err(ErrorReport::plain("CompileError", error.to_string())),
         };
         report::publish_warnings(&built, &plan, publisher);
@@ -173,12 +180,23 @@ impl Engine {
     }
 
     /// Runs a library, and takes over what it leaves behind.
-    async fn run(&mut self, run: Run, built: &Built, publisher: &Publisher, count: Option<u64>) -> Result<(), ErrorReport> {
+    async fn run(
+        &mut self,
+        run: Run,
+        plan: &CellPlan,
+        built: &Built,
+        publisher: &Publisher,
+        count: Option<u64>,
+    ) -> Result<(), ErrorReport> {
         let label = run.file.clone();
         let mut interrupts = self.interrupts.clone();
         let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
         if ready.worker.is_none() {
-            ready.worker = Some(Worker::start(&ready.runtime).await.map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?);
+            ready.worker = Some(
+                Worker::start(&ready.runtime)
+                    .await
+                    .map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?,
+            );
         }
         let Some(worker) = ready.worker.as_mut() else { return Err(report::not_ready()) };
         if interrupts.has_changed().unwrap_or(false) {
@@ -186,6 +204,7 @@ impl Engine {
         }
         match worker.run(run, publisher, count, &mut interrupts).await {
             Ended::Done(Done { stored, variables, failure, .. }) => {
+                self.session.commit_statics(plan);
                 self.session.commit_variables(&label, &stored, &built.types, &variables, &built.ended);
                 match failure {
                     None => Ok(()),
@@ -222,7 +241,8 @@ impl Engine {
             return Ok(());
         }
         let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel::<String>();
-        let building = tokio::task::spawn_blocking(move || runtime::ensure(&mut |line| drop(progress.send(line.to_owned()))));
+        let building =
+            tokio::task::spawn_blocking(move || runtime::ensure(&mut |line| drop(progress.send(line.to_owned()))));
         while let Some(line) = lines.recv().await {
             match publisher {
                 Some(publisher) => publisher.stream(StreamName::Stderr, line + "\n"),

@@ -121,19 +121,9 @@ impl Publisher {
     }
 
     /// Something to show that is not the value of the cell. With a `display_id` it can be
-    /// changed later by `update_display_data`.
+    /// changed later.
     pub(crate) fn display_data(&self, data: MimeBundle, metadata: Map<String, Value>, display_id: Option<String>) {
         self.publish("display_data", display(data, metadata, display_id));
-    }
-
-    /// Changes what was displayed with the same `display_id`, wherever it is shown.
-    pub(crate) fn update_display_data(&self, data: MimeBundle, metadata: Map<String, Value>, display_id: String) {
-        self.publish("update_display_data", display(data, metadata, Some(display_id)));
-    }
-
-    /// Removes the output of the cell: at once, or with `wait` when the next output comes.
-    pub(crate) fn clear_output(&self, wait: bool) {
-        self.publish("clear_output", json!({ "wait": wait }));
     }
 
     /// The failure of a cell. Published by the execute handler, not by the engine.
@@ -222,18 +212,14 @@ mod tests {
         let (publisher, published) = Publisher::for_tests();
         let data = || MimeBundle::from_iter([("text/plain".to_owned(), json!("2"))]);
         publisher.execute_result(1, data());
-        publisher.display_data(data(), Map::new(), None);
-        publisher.update_display_data(data(), Map::new(), "d".to_owned());
-        publisher.clear_output(true);
+        publisher.display_data(data(), Map::new(), Some("d".to_owned()));
         publisher.stream(StreamName::Stderr, "x\n".to_owned());
         publisher.error(&ErrorReport::plain("E", "why"));
         let shown: Vec<String> =
             published.take().iter().map(|(msg_type, content)| format!("{msg_type} {content}")).collect();
         expect![[r#"
             execute_result {"data":{"text/plain":"2"},"execution_count":1,"metadata":{}}
-            display_data {"data":{"text/plain":"2"},"metadata":{},"transient":{}}
-            update_display_data {"data":{"text/plain":"2"},"metadata":{},"transient":{"display_id":"d"}}
-            clear_output {"wait":true}
+            display_data {"data":{"text/plain":"2"},"metadata":{},"transient":{"display_id":"d"}}
             stream {"name":"stderr","text":"x\n"}
             error {"ename":"E","evalue":"why","traceback":["E: why"]}"#]]
         .assert_eq(&shown.join("\n"));

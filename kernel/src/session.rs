@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use boucle_wire::Stored;
 
-use crate::cell::{Item, ItemKind, Known, Parsed, Source, Use, identifiers_in};
+use crate::cell::{CellPlan, Item, ItemKind, Known, Parsed, Source, Static, Use, identifiers_in};
 
 /// The state of one notebook, apart from the values, which live in the worker.
 #[derive(Debug, Default)]
@@ -16,8 +16,7 @@ pub(crate) struct Session {
     uses: Vec<Arc<Use>>,
     /// Variable → type.
     variables: BTreeMap<String, String>,
-    /// How often each static was defined.
-    statics: BTreeMap<String, u32>,
+    statics: BTreeMap<String, Static>,
     /// Variables of the past, and why they are no more.
     ended: BTreeMap<String, Ended>,
     /// Cell label → its text, for showing where something happened.
@@ -43,6 +42,14 @@ impl Session {
     /// What the planner needs to know.
     pub(crate) fn known(&self) -> Known<'_> {
         Known { items: &self.items, uses: &self.uses, variables: &self.variables, statics: &self.statics }
+    }
+
+    /// A label for the cell of this number. Cells that are not counted share theirs with the one before.
+    pub(crate) fn label(&self, execution_count: u64, code: &str) -> String {
+        let plain = format!("In[{execution_count}]");
+        let numbered = (2..).map(|number| format!("In[{execution_count}.{number}]"));
+        let free = |label: &String| self.sources.get(label).is_none_or(|source| source.text == code);
+        std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain)
     }
 
     /// The text of a cell by its label.
@@ -94,9 +101,6 @@ impl Session {
             self.items.retain(|earlier| !new.replaces(earlier));
             self.uses.retain(|import| import.binds.as_deref() != Some(new.key.as_str()));
             self.items.push(new.clone());
-            if matches!(new.kind, ItemKind::Static { .. }) {
-                *self.statics.entry(new.key.clone()).or_default() += 1;
-            }
         }
         for new in &parsed.uses {
             let path = new.path();
@@ -105,9 +109,16 @@ impl Session {
                 !same_name && (import.path() != path || import.binds != new.binds)
             });
             if let Some(name) = &new.binds {
-                self.items.retain(|item| item.key != *name || item.mentions.is_empty());
+                self.items.retain(|item| item.key != *name);
             }
             self.uses.push(new.clone());
+        }
+    }
+
+    /// The worker has loaded the library of a cell: what it defines is there from now on.
+    pub(crate) fn commit_statics(&mut self, plan: &CellPlan) {
+        for (name, Static { version, .. }) in plan.defined_statics() {
+            self.statics.insert(name.clone(), Static { version, loaded: true });
         }
     }
 
@@ -131,11 +142,19 @@ impl Session {
             self.variables.remove(&name);
             self.ended.insert(name, Ended::Moved(label.to_owned()));
         }
-        self.ended.extend(reasons.iter().filter(|(name, _)| !self.variables.contains_key(*name)).map(|(name, why)| (name.clone(), why.clone())));
+        self.ended.extend(
+            reasons
+                .iter()
+                .filter(|(name, _)| !self.variables.contains_key(*name))
+                .map(|(name, why)| (name.clone(), why.clone())),
+        );
     }
 
     /// The worker has died: its variables are gone, and statics begin anew. Returns the names of what was lost.
     pub(crate) fn lose_variables(&mut self, cause: &str) -> Vec<String> {
+        for known in self.statics.values_mut() {
+            known.loaded = false;
+        }
         let lost: Vec<String> = std::mem::take(&mut self.variables).into_keys().collect();
         self.ended.extend(lost.iter().map(|name| (name.clone(), Ended::Lost(cause.to_owned()))));
         lost
@@ -146,11 +165,19 @@ impl Ended {
     /// What to tell a user who still uses the variable, and what to do about it.
     pub(crate) fn explain(&self, name: &str) -> String {
         match self {
-            Ended::Moved(label) => format!("`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"),
-            Ended::Borrowed(label) => format!("`{name}` of {label} borrows from something that ends with its cell, so it ended too; keep an owned value, such as a clone, instead"),
-            Ended::Unnameable(label) => format!("`{name}` of {label} has a type without a name (that of a closure, for example), so it ended with its cell; \
-                write a `fn`, or box it: `let {name}: Box<dyn Fn(…) -> …> = Box::new(…)`"),
-            Ended::Redefined(ty) => format!("`{name}` was dropped when its type `{ty}` was redefined; run its definition again"),
+            Ended::Moved(label) => format!(
+                "`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"
+            ),
+            Ended::Borrowed(label) => format!(
+                "`{name}` of {label} borrows from something that ends with its cell, so it ended too; keep an owned value, such as a clone, instead"
+            ),
+            Ended::Unnameable(label) => format!(
+                "`{name}` of {label} has a type without a name (that of a closure, for example), so it ended with its cell; \
+                write a `fn`, or box it: `let {name}: Box<dyn Fn(…) -> …> = Box::new(…)`"
+            ),
+            Ended::Redefined(ty) => {
+                format!("`{name}` was dropped when its type `{ty}` was redefined; run its definition again")
+            }
             Ended::Lost(cause) => format!("`{name}` was lost with its process ({cause}); run its definition again"),
         }
     }

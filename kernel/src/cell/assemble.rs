@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::item::{Item, ItemKind, Use};
-use super::plan::CellPlan;
+use super::plan::{CellPlan, Static};
 use super::rewrite::THREAD_SLEEP;
 use super::source::{Generated, Source};
 use super::split::Statement;
@@ -77,13 +77,9 @@ pub(crate) fn assemble(plan: &CellPlan, form: Form, modes: &BTreeMap<u32, SiteMo
     if !parsed.statements.is_empty() {
         writer.function(plan, form);
     }
-    for item in &parsed.items {
+    for item in parsed.items.iter().chain(&plan.items) {
         writer.out.glue("\n");
-        writer.item(item, plan, true);
-    }
-    for item in &plan.items {
-        writer.out.glue("\n");
-        writer.item(item, plan, false);
+        writer.item(item, plan);
     }
     writer.out.glue("\n");
     (writer.out, writer.sites)
@@ -192,12 +188,12 @@ impl Writer<'_> {
         self.out.glue(";");
     }
 
-    fn item(&mut self, item: &Item, plan: &CellPlan, new: bool) {
+    fn item(&mut self, item: &Item, plan: &CellPlan) {
         match &item.kind {
             ItemKind::Static { declaration, mutable } => {
-                let version = plan.statics.get(&item.key).copied().unwrap_or_default();
+                let Static { version, loaded } = plan.statics.get(&item.key).copied().unwrap_or_default();
                 let symbol = format!("boucle_static_{}_{version}", item.key);
-                if new {
+                if !loaded {
                     self.out.glue(&format!("#[unsafe(export_name = {symbol:?})] "));
                     self.out.user(&item.source, item.range.clone());
                 } else {

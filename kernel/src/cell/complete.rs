@@ -7,7 +7,9 @@ use super::split::split;
 pub(crate) enum IsComplete {
     Complete,
     /// More must follow; the next line should begin with this.
-    Incomplete { indent: String },
+    Incomplete {
+        indent: String,
+    },
     Invalid,
 }
 
@@ -35,7 +37,9 @@ enum Scan {
     Balanced,
     Mismatched,
     /// This many delimiters are still open.
-    Open { depth: usize },
+    Open {
+        depth: usize,
+    },
     /// A string or block comment is not closed.
     InsideToken,
 }
@@ -68,7 +72,11 @@ fn scan(code: &str) -> Scan {
                 1
             }
             close @ (b')' | b']' | b'}') => {
-                let matching = match close { b')' => b'(', b']' => b'[', _ => b'{' };
+                let matching = match close {
+                    b')' => b'(',
+                    b']' => b'[',
+                    _ => b'{',
+                };
                 if open.pop() != Some(matching) {
                     return Scan::Mismatched;
                 }
@@ -164,7 +172,21 @@ mod tests {
 
     #[test]
     fn whole_cells() {
-        for code in ["", "1 + 1", "fn f() {}", "let x = 5;", "f().await", "// {", "\"{\"", "r#\"{\"#", "'{'", "/* { /* ( */ */", "fn f<'a>(x: &'a str) {}", "b'\\''", "println!(\"}}\")"] {
+        for code in [
+            "",
+            "1 + 1",
+            "fn f() {}",
+            "let x = 5;",
+            "f().await",
+            "// {",
+            "\"{\"",
+            "r#\"{\"#",
+            "'{'",
+            "/* { /* ( */ */",
+            "fn f<'a>(x: &'a str) {}",
+            "b'\\''",
+            "println!(\"}}\")",
+        ] {
             check(code, "complete");
         }
     }

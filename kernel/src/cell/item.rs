@@ -58,9 +58,7 @@ impl Item {
                 self.key == earlier.key && (self.key.contains(" for ") || !defines.is_disjoint(earlier_defines))
             }
             (ItemKind::Impl { .. }, _) | (_, ItemKind::Impl { .. }) => false,
-            (ItemKind::Macro, other) | (other, ItemKind::Macro) => {
-                *other == ItemKind::Macro && self.key == earlier.key
-            }
+            (ItemKind::Macro, other) | (other, ItemKind::Macro) => *other == ItemKind::Macro && self.key == earlier.key,
             _ => self.key == earlier.key,
         }
     }

@@ -17,6 +17,6 @@ pub(crate) use assemble::{Form, Site, SiteMode, assemble, assemble_unparsed};
 pub(crate) use complete::{IsComplete, is_complete};
 pub(crate) use item::{Item, ItemKind, Use};
 pub(crate) use mentions::identifiers_in;
-pub(crate) use plan::{CellPlan, Known, plan};
+pub(crate) use plan::{CellPlan, Known, Static, plan};
 pub(crate) use source::{Generated, Source, UserPiece};
 pub(crate) use split::{Parsed, SyntaxError, split};

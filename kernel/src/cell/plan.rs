@@ -46,8 +46,17 @@ pub(crate) struct Known<'a> {
     pub(crate) uses: &'a [Arc<Use>],
     /// The variables and their types.
     pub(crate) variables: &'a BTreeMap<String, String>,
-    /// How often each `static` has been defined.
-    pub(crate) statics: &'a BTreeMap<String, u32>,
+    /// The notebook's statics.
+    pub(crate) statics: &'a BTreeMap<String, Static>,
+}
+
+/// Which definition of a `static` is the current one, and whether the worker has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Static {
+    /// Counts the definitions, so that each has a symbol of its own.
+    pub(crate) version: u32,
+    /// Whether a library that the worker has loaded defines it; otherwise the next cell that uses it has to.
+    pub(crate) loaded: bool,
 }
 
 /// What a cell's crate is made of.
@@ -62,11 +71,18 @@ pub(crate) struct CellPlan {
     pub(crate) takes: Vec<(String, String)>,
     /// The names that it takes from the prelude.
     pub(crate) prelude: Vec<&'static str>,
-    /// Which definition of each `static` is meant, the cell's own included.
-    pub(crate) statics: BTreeMap<String, u32>,
+    /// The notebook's statics, the cell's own included.
+    pub(crate) statics: BTreeMap<String, Static>,
 }
 
 impl CellPlan {
+    /// The statics that this cell defines, in their current version: its own, and those that the worker lacks.
+    pub(crate) fn defined_statics(&self) -> impl Iterator<Item = (&String, Static)> {
+        let items =
+            self.parsed.items.iter().chain(&self.items).filter(|item| matches!(item.kind, ItemKind::Static { .. }));
+        items.filter_map(|item| Some((&item.key, *self.statics.get(&item.key)?))).filter(|(_, found)| !found.loaded)
+    }
+
     /// Whether there is anything to run, rather than only definitions to check.
     pub(crate) fn runs(&self) -> bool {
         !self.parsed.statements.is_empty()
@@ -80,7 +96,9 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
     let candidates: Vec<&Arc<Item>> = known.items.iter().filter(|earlier| !replaced(earlier)).collect();
     let uses = remaining_uses(&parsed, known.uses);
 
-    let takes: Vec<(String, String)> = known.variables.iter()
+    let takes: Vec<(String, String)> = known
+        .variables
+        .iter()
         .filter(|(name, _)| parsed.mentions.contains(*name))
         .map(|(name, ty)| (name.clone(), ty.clone()))
         .collect();
@@ -89,14 +107,22 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
     wanted.extend(parsed.items.iter().flat_map(|item| item.mentions.iter().cloned()));
     wanted.extend(takes.iter().flat_map(|(_, ty)| identifiers_in(ty).map(str::to_owned)));
     wanted.extend(uses.iter().chain(&parsed.uses).map(|import| import.root().to_owned()));
-    wanted.extend(uses.iter().chain(&parsed.uses).flat_map(|import| import.segments.iter().map(|range| import.source.text[range.clone()].to_owned())));
+    wanted.extend(
+        uses.iter()
+            .chain(&parsed.uses)
+            .flat_map(|import| import.segments.iter().map(|range| import.source.text[range.clone()].to_owned())),
+    );
     let items = reachable(&candidates, &parsed.items, &mut wanted);
 
     let mut statics = known.statics.clone();
     for item in parsed.items.iter().filter(|item| matches!(item.kind, ItemKind::Static { .. })) {
-        *statics.entry(item.key.clone()).or_default() += 1;
+        let version = statics.get(&item.key).map_or(1, |earlier| earlier.version + 1);
+        statics.insert(item.key.clone(), Static { version, loaded: false });
     }
-    let defined: BTreeSet<&str> = items.iter().chain(&parsed.items).map(|item| item.key.as_str())
+    let defined: BTreeSet<&str> = items
+        .iter()
+        .chain(&parsed.items)
+        .map(|item| item.key.as_str())
         .chain(uses.iter().chain(&parsed.uses).filter_map(|import| import.binds.as_deref()))
         .collect();
     let prelude = PRELUDE.iter().copied().filter(|name| wanted.contains(*name) && !defined.contains(name)).collect();
@@ -114,7 +140,10 @@ fn remaining_uses(parsed: &Parsed, uses: &[Arc<Use>]) -> Vec<Arc<Use>> {
 
 /// The candidates that the wanted names ask for, directly or through one another, in their order.
 fn reachable(candidates: &[&Arc<Item>], new: &[Arc<Item>], wanted: &mut BTreeSet<String>) -> Vec<Arc<Item>> {
-    let own_types: BTreeSet<&str> = candidates.iter().copied().chain(new)
+    let own_types: BTreeSet<&str> = candidates
+        .iter()
+        .copied()
+        .chain(new)
         .filter(|item| matches!(item.kind, ItemKind::Type | ItemKind::Trait))
         .map(|item| item.key.as_str())
         .collect();
@@ -141,7 +170,9 @@ fn is_wanted(item: &Item, own_types: &BTreeSet<&str>, wanted: &BTreeSet<String>)
     };
     // An impl comes with the notebook's types that it is for; an impl for a foreign type with the notebook's types
     // and traits that its header names.
-    let own = |names: &BTreeSet<String>| names.iter().filter(|name| own_types.contains(name.as_str())).cloned().collect::<Vec<_>>();
+    let own = |names: &BTreeSet<String>| {
+        names.iter().filter(|name| own_types.contains(name.as_str())).cloned().collect::<Vec<_>>()
+    };
     let subjects = own(self_type);
     let subjects = if subjects.is_empty() { own(header) } else { subjects };
     subjects.iter().any(|name| wanted.contains(name))
@@ -164,7 +195,13 @@ mod tests {
 
     #[test]
     fn a_cell_takes_what_it_reaches() {
-        let earlier = ["fn a() { b() }", "fn b() {}", "fn c() {}", "struct P; impl P { fn new() -> P { P } }", "impl Clone for P { fn clone(&self) -> P { c(); P } }"];
+        let earlier = [
+            "fn a() { b() }",
+            "fn b() {}",
+            "fn c() {}",
+            "struct P; impl P { fn new() -> P { P } }",
+            "impl Clone for P { fn clone(&self) -> P { c(); P } }",
+        ];
         assert_eq!(needs(&earlier, "a()"), ["a", "b"]);
         assert_eq!(needs(&earlier, "1 + 1"), Vec::<String>::new());
         assert_eq!(needs(&earlier, "P::new()"), ["c", "P", "impl impl P { }", "impl impl Clone for P { }"]);
@@ -173,7 +210,10 @@ mod tests {
 
     #[test]
     fn a_trait_comes_with_its_methods_and_impls_for_foreign_types() {
-        let earlier = ["trait Double { fn double(&self) -> i32; }", "impl Double for i32 { fn double(&self) -> i32 { 2 * self } }"];
+        let earlier = [
+            "trait Double { fn double(&self) -> i32; }",
+            "impl Double for i32 { fn double(&self) -> i32 { 2 * self } }",
+        ];
         assert_eq!(needs(&earlier, "5.double()"), ["Double", "impl impl Double for i32 { }"]);
     }
 

@@ -223,9 +223,10 @@ impl<'ast> Visit<'ast> for Visitor {
             return;
         }
         let arguments = node.parse_body_with(Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated);
-        let arguments = arguments.or_else(|_| node.parse_body_with(Punctuated::<syn::Expr, syn::Token![;]>::parse_terminated).map(|list| {
-            list.into_iter().collect()
-        }));
+        let arguments = arguments.or_else(|_| {
+            node.parse_body_with(Punctuated::<syn::Expr, syn::Token![;]>::parse_terminated)
+                .map(|list| list.into_iter().collect())
+        });
         let Ok(arguments) = arguments else { return };
         let outer = std::mem::replace(&mut self.in_macro, true);
         for argument in &arguments {

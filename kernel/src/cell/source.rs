@@ -110,7 +110,9 @@ impl Generated {
     pub(crate) fn locate(&self, range: &Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
         let (mut index, _) = self.piece_at(range.start)?;
         let mut found: Option<(Arc<Source>, Range<usize>)> = None;
-        while let Some((start, origin)) = self.pieces.get(index).filter(|(start, _)| *start < range.end.max(range.start + 1)) {
+        while let Some((start, origin)) =
+            self.pieces.get(index).filter(|(start, _)| *start < range.end.max(range.start + 1))
+        {
             let end = self.pieces.get(index + 1).map_or(self.text.len(), |(next, _)| *next);
             if let Origin::User(source, offset) = origin {
                 let from = offset + range.start.saturating_sub(*start);
@@ -188,7 +190,8 @@ mod tests {
         assert_eq!(generated.locate(&(17..20)), Some((cell.clone(), 0..3)));
         assert_eq!(generated.locate(&(12..22)), Some((cell.clone(), 0..10)));
         assert_eq!(generated.locate(&(0..5)), None);
-        let places: Vec<_> = generated.user_pieces().into_iter().map(|piece| (piece.start, piece.end, piece.offset)).collect();
+        let places: Vec<_> =
+            generated.user_pieces().into_iter().map(|piece| (piece.start, piece.end, piece.offset)).collect();
         assert_eq!(places, [((1, 18), (1, 21), 0), ((1, 22), (1, 23), 9)]);
     }
 

@@ -254,7 +254,15 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[u
         SynItem::Impl(item) => impl_of(item),
         other => (ItemKind::Other, (other.to_token_stream().to_string(), mentioned.clone())),
     };
-    Item { kind, key, provides, mentions: mentioned, source: source.clone(), loops: loops.iter().any(|at| range.contains(at)), range }
+    Item {
+        kind,
+        key,
+        provides,
+        mentions: mentioned,
+        source: source.clone(),
+        loops: loops.iter().any(|at| range.contains(at)),
+        range,
+    }
 }
 
 fn impl_of(item: &syn::ItemImpl) -> (ItemKind, (String, BTreeSet<String>)) {

@@ -75,7 +75,14 @@ impl Diagnostic {
     /// An error of the engine's own.
     pub(crate) fn error(message: impl Into<String>, source: Arc<Source>, range: Range<usize>) -> Diagnostic {
         let span = Span { source, range, primary: true, label: None, replacement: None };
-        Diagnostic { level: Level::Error, code: None, message: message.into(), spans: vec![span], children: Vec::new(), stores: Vec::new() }
+        Diagnostic {
+            level: Level::Error,
+            code: None,
+            message: message.into(),
+            spans: vec![span],
+            children: Vec::new(),
+            stores: Vec::new(),
+        }
     }
 
     /// The place it is about.
@@ -114,7 +121,9 @@ impl Diagnostic {
 
 /// Names that only generated code has; a note that mentions one has nothing to say to the user.
 fn is_internal(message: &str) -> bool {
-    ["__boucle", "boucle_cell", "asyncio::cell", "Scope::", "cell::wait", "`wait`"].iter().any(|name| message.contains(name))
+    ["__boucle", "boucle_cell", "asyncio::cell", "Scope::", "cell::wait", "`wait`"]
+        .iter()
+        .any(|name| message.contains(name))
 }
 
 /// Maps a diagnostic to the cells. `file` is the generated source's name. `None` for rustc's closing summary.
@@ -126,7 +135,8 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         "help" => Level::Help,
         _ => return None,
     };
-    let summary = ["aborting due to", "warning emitted", "warnings emitted", "For more information", "Some errors have"];
+    let summary =
+        ["aborting due to", "warning emitted", "warnings emitted", "For more information", "Some errors have"];
     if raw.spans.is_empty() && summary.iter().any(|text| raw.message.contains(text)) {
         return None;
     }
@@ -149,17 +159,27 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         let replacement = raw.suggested_replacement.clone();
         spans.push(Span { source, range, primary: raw.is_primary, label, replacement });
     }
-    if !spans.iter().any(|span| span.primary) {
-        if let Some(first) = spans.first_mut() {
-            first.primary = true;
-        }
+    // The place that rustc means may be the engine's; the first of the user's has to stand for it.
+    if !spans.iter().any(|span| span.primary)
+        && let Some(first) = spans.first_mut()
+    {
+        first.primary = true;
     }
-    let children = raw.children.iter()
+    let children = raw
+        .children
+        .iter()
         .filter(|child| !is_internal(&child.message))
         .filter_map(|child| resolve(child, file, generated))
         .filter(|child| !child.message.is_empty())
         .collect();
-    Some(Diagnostic { level, code: raw.code.as_ref().map(|code| code.code.clone()), message: raw.message.clone(), spans, children, stores })
+    Some(Diagnostic {
+        level,
+        code: raw.code.as_ref().map(|code| code.code.clone()),
+        message: raw.message.clone(),
+        spans,
+        children,
+        stores,
+    })
 }
 
 /// The place in `file` where a span's macro was called, or the span itself.

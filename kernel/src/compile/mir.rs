@@ -40,7 +40,13 @@ pub(crate) fn is_future(ty: &str) -> bool {
 fn declaration(line: &str) -> Option<(&str, &str)> {
     let rest = line.strip_prefix("let ")?;
     let (local, ty) = rest.strip_prefix("mut ").unwrap_or(rest).split_once(": ")?;
-    Some((local, ty.split_once("; ").filter(|(_, rest)| rest.trim_start().starts_with("//")).map_or(ty, |(ty, _)| ty).trim_end_matches(';')))
+    Some((
+        local,
+        ty.split_once("; ")
+            .filter(|(_, rest)| rest.trim_start().starts_with("//"))
+            .map_or(ty, |(ty, _)| ty)
+            .trim_end_matches(';'),
+    ))
 }
 
 /// `_4 = Scope::put::<u8>(copy _1, const 3_u32, const "x", move _8) -> …` → `(3, "move _8", "u8")`

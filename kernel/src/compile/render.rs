@@ -55,14 +55,16 @@ fn with_snippets<'a>(mut group: Group<'a>, spans: &'a [Span]) -> Group<'a> {
             let kind = if span.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             kind.span(span.range.clone()).label(span.label.as_deref())
         });
-        group = group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).annotations(annotations));
+        group =
+            group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).annotations(annotations));
     }
     group
 }
 
 fn with_patches<'a>(mut group: Group<'a>, spans: &'a [Span]) -> Group<'a> {
     for (source, spans) in by_source(spans) {
-        let patches = spans.into_iter().filter_map(|span| Some(Patch::new(span.range.clone(), span.replacement.as_deref()?)));
+        let patches =
+            spans.into_iter().filter_map(|span| Some(Patch::new(span.range.clone(), span.replacement.as_deref()?)));
         group = group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).patches(patches));
     }
     group

@@ -79,7 +79,8 @@ pub(crate) fn cache_folder() -> PathBuf {
 /// The runtime for the present toolchain, whether it has been built or not.
 pub(crate) fn locate() -> Result<Runtime, RuntimeError> {
     let toolchain = Toolchain::find()?;
-    let mut parts = vec![toolchain.version.as_str(), env!("CARGO_PKG_VERSION")];
+    // How it is built counts as well, and that stands in this file.
+    let mut parts = vec![toolchain.version.as_str(), include_str!("runtime.rs")];
     parts.extend(files::FILES.iter().flat_map(|(path, content)| [*path, *content]));
     let key = Cache::key(&parts)[..16].to_owned();
     Ok(Runtime { folder: cache_folder().join("runtime").join(&key), key, toolchain })
@@ -135,9 +136,11 @@ fn extract(workshop: &Path) -> io::Result<()> {
 
 fn build(toolchain: &Toolchain, workshop: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), RuntimeError> {
     let failed = |output: String| RuntimeError::Build { version: toolchain.short_version().into(), output };
-    // The worker finds the library beside itself and std in the toolchain; a cell finds both already loaded.
+    // The worker finds the library beside itself and std in the toolchain, wherever else the environment may point; a
+    // cell finds both already loaded.
     let flags = [
         "-Cprefer-dynamic".to_owned(),
+        "-Clink-arg=-Wl,--disable-new-dtags".to_owned(),
         "-Clink-arg=-Wl,-rpath,$ORIGIN".to_owned(),
         format!("-Clink-arg=-Wl,-rpath,{}", toolchain.libraries.display()),
     ];
@@ -179,12 +182,17 @@ fn collect(workshop: &Path, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(draft.join("deps"))?;
     for entry in fs::read_dir(built.join("deps"))?.flatten() {
         let path = entry.path();
-        let is_library = path.extension().is_some_and(|extension| extension == "rlib" || format!(".{}", extension.display()) == env::consts::DLL_SUFFIX);
+        let is_library = path.extension().is_some_and(|extension| {
+            extension == "rlib" || format!(".{}", extension.display()) == env::consts::DLL_SUFFIX
+        });
         if is_library {
             fs::rename(&path, draft.join("deps").join(entry.file_name()))?;
         }
     }
-    for name in [format!("{}asyncio{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX), format!("boucle-worker{}", env::consts::EXE_SUFFIX)] {
+    for name in [
+        format!("{}asyncio{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX),
+        format!("boucle-worker{}", env::consts::EXE_SUFFIX),
+    ] {
         fs::rename(built.join(&name), draft.join(&name))?;
     }
     let lock = workshop.join("Cargo.lock");

@@ -103,7 +103,11 @@ impl Compiler {
         let key = Cache::key(&[file, &generated.text, &format!("{product:?} {opt_level}")]);
         let accepted = |entry: Entry| {
             let resolved = entry.warnings.iter().filter_map(|raw| resolve(raw, file, generated));
-            Verdict::Accepted(Compiled { library: self.cache.library(&key), warnings: resolved.collect(), types: entry.types })
+            Verdict::Accepted(Compiled {
+                library: self.cache.library(&key),
+                warnings: resolved.collect(),
+                types: entry.types,
+            })
         };
         if let Some(entry) = self.cache.get(&key) {
             return Ok(accepted(entry));
@@ -127,7 +131,8 @@ impl Compiler {
         entry.warnings = diagnostics;
         let library = self.workshop.path().join("cell.so");
         if product == Product::LibraryAndTypes {
-            entry.types = mir::stored_types(&fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(failed)?);
+            entry.types =
+                mir::stored_types(&fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(failed)?);
         }
         let library = (product != Product::Check).then_some(library.as_path());
         self.cache.put(&key, entry.clone(), library).map_err(failed)?;
@@ -140,10 +145,18 @@ impl Compiler {
         command
             .arg(file)
             .args(["--edition", "2024", "--crate-name", "cell", "--crate-type", "cdylib", "--error-format", "json"])
-            .args(["-Cmetadata=boucle", "-Cprefer-dynamic", "-Ccodegen-units=1", "-Cdebug-assertions=on", "-Cstrip=debuginfo"])
+            .args([
+                "-Cmetadata=boucle",
+                "-Cprefer-dynamic",
+                "-Ccodegen-units=1",
+                "-Cdebug-assertions=on",
+                "-Cstrip=debuginfo",
+            ])
             .arg(format!("-Copt-level={opt_level}"))
-            .arg("--extern").arg(prefixed("asyncio=", &self.runtime.library()))
-            .arg("-L").arg(prefixed("dependency=", &self.runtime.dependencies()))
+            .arg("--extern")
+            .arg(prefixed("asyncio=", &self.runtime.library()))
+            .arg("-L")
+            .arg(prefixed("dependency=", &self.runtime.dependencies()))
             .arg(match product {
                 Product::Check => "--emit=metadata=cell.rmeta",
                 Product::Library => "--emit=link=cell.so",
@@ -158,7 +171,10 @@ impl Compiler {
         die_with_the_kernel(&mut command);
         let child = command.spawn().map_err(|_| self.toolchain_changed())?;
         let group = child.id().map(KillGroup);
-        let output = child.wait_with_output().await.map_err(|cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause })?;
+        let output = child
+            .wait_with_output()
+            .await
+            .map_err(|cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause })?;
         // The group is gone; its number may soon be somebody else's.
         std::mem::forget(group);
         let (mut diagnostics, mut other) = (Vec::new(), String::new());

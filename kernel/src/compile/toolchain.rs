@@ -22,7 +22,9 @@ pub(crate) struct Toolchain {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolchainError {
     /// There is no rustc to be found.
-    #[error("cannot find `rustc` on PATH or in the cargo folder; install Rust (for example with rustup), then restart the kernel")]
+    #[error(
+        "cannot find `rustc` on PATH or in the cargo folder; install Rust (for example with rustup), then restart the kernel"
+    )]
     Missing,
     /// It is there and does not work.
     #[error("cannot use `{}`: {cause}", rustc.display())]
@@ -69,7 +71,8 @@ fn find_program(name: &str) -> Option<PathBuf> {
 
 fn ask(rustc: &Path, arguments: &[&str]) -> Result<String, ToolchainError> {
     let broken = |cause: String| ToolchainError::Broken { rustc: rustc.to_owned(), cause };
-    let output = Command::new(rustc).args(arguments).stdin(Stdio::null()).output().map_err(|error| broken(error.to_string()))?;
+    let output =
+        Command::new(rustc).args(arguments).stdin(Stdio::null()).output().map_err(|error| broken(error.to_string()))?;
     if !output.status.success() {
         return Err(broken(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }

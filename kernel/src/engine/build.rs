@@ -10,7 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cell::{CellPlan, Form, Generated, Site, SiteMode, Source, SyntaxError, assemble, assemble_unparsed};
-use crate::compile::{CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable};
+use crate::compile::{
+    CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable,
+};
 use crate::error::ErrorReport;
 use crate::session::Ended;
 
@@ -68,7 +70,9 @@ pub(super) async fn build(
         let request = Request { generated: &generated, file: label, product, opt_level };
         match compiler.compile(request).await? {
             Verdict::Accepted(compiled) => {
-                let futures: Vec<u32> = compiled.types.iter()
+                let futures: Vec<u32> = compiled
+                    .types
+                    .iter()
                     .filter(|(site, ty)| is_future(ty) && !modes.contains_key(site))
                     .map(|(site, _)| *site)
                     .collect();
@@ -142,13 +146,20 @@ fn pending_names(
     if plan.runs() || !errors(diagnostics).all(excusable) {
         return None;
     }
-    let mut names: Vec<String> = errors(diagnostics).filter_map(|error| error.unresolved_name().map(str::to_owned)).collect();
+    let mut names: Vec<String> =
+        errors(diagnostics).filter_map(|error| error.unresolved_name().map(str::to_owned)).collect();
     names.sort();
     names.dedup();
     Some(names)
 }
 
-fn finish(compiled: Compiled, generated: Generated, sites: &[Site], mut ended: BTreeMap<String, Ended>, label: &str) -> Built {
+fn finish(
+    compiled: Compiled,
+    generated: Generated,
+    sites: &[Site],
+    mut ended: BTreeMap<String, Ended>,
+    label: &str,
+) -> Built {
     let Compiled { library, types, warnings } = compiled;
     let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
         types.into_iter().partition(|(_, ty)| is_nameable(ty));
@@ -177,7 +188,8 @@ impl Compiler {
 
     /// Compiles something small, so that the first cell does not wait for the disk.
     pub(super) async fn warm_up(&self) -> Result<(), CompileError> {
-        let source = Source { label: "warm-up".into(), text: "let x = 1 + 1; println!(\"{x}\");".into(), edits: Vec::new() };
+        let source =
+            Source { label: "warm-up".into(), text: "let x = 1 + 1; println!(\"{x}\");".into(), edits: Vec::new() };
         let generated = assemble_unparsed(&Arc::new(source), false);
         let request = Request { generated: &generated, file: "warm-up", product: Product::Check, opt_level: 0 };
         self.compile(request).await.map(drop)

@@ -14,7 +14,11 @@ use crate::worker::Death;
 
 /// The error of a cell that the user stopped.
 pub(super) fn keyboard_interrupt() -> ErrorReport {
-    ErrorReport { ename: "KeyboardInterrupt".into(), evalue: String::new(), traceback: vec!["KeyboardInterrupt".into()] }
+    ErrorReport {
+        ename: "KeyboardInterrupt".into(),
+        evalue: String::new(),
+        traceback: vec!["KeyboardInterrupt".into()],
+    }
 }
 
 /// The engine was asked for a cell before it was ready; `prepare` has always been called before.
@@ -44,11 +48,20 @@ fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
     let message = if let Some(ended) = session.ended(name) {
         ended.explain(name)
     } else if session.known().variables.contains_key(name) {
-        format!("`{name}` is a variable of the notebook, which functions cannot see; pass it as an argument, or make it a `static`")
+        format!(
+            "`{name}` is a variable of the notebook, which functions cannot see; pass it as an argument, or make it a `static`"
+        )
     } else {
         return None;
     };
-    Some(Diagnostic { level: Level::Help, code: None, message, spans: Vec::new(), children: Vec::new(), stores: Vec::new() })
+    Some(Diagnostic {
+        level: Level::Help,
+        code: None,
+        message,
+        spans: Vec::new(),
+        children: Vec::new(),
+        stores: Vec::new(),
+    })
 }
 
 /// Shows what rustc warns about in the cell, and what the cell still lacks.
@@ -57,11 +70,16 @@ pub(super) fn publish_warnings(built: &Built, plan: &CellPlan, publisher: &Publi
     let concerns_the_cell = |warning: &&Diagnostic| {
         let Some(primary) = warning.primary() else { return false };
         // A variable may be used, changed or needed by a later cell.
-        let of_a_variable = matches!(warning.code.as_deref(), Some("unused_mut" | "unused_variables" | "unused_assignments"))
-            && patterns.iter().any(|pattern| pattern.start <= primary.range.start && primary.range.end <= pattern.end);
+        let of_a_variable =
+            matches!(warning.code.as_deref(), Some("unused_mut" | "unused_variables" | "unused_assignments"))
+                && patterns
+                    .iter()
+                    .any(|pattern| pattern.start <= primary.range.start && primary.range.end <= pattern.end);
         Arc::ptr_eq(&primary.source, &plan.parsed.source) && !of_a_variable
     };
-    let shown: Vec<String> = built.warnings.iter()
+    let shown: Vec<String> = built
+        .warnings
+        .iter()
         .filter(|warning| warning.level == Level::Warning)
         .filter(concerns_the_cell)
         .map(render)
@@ -72,7 +90,11 @@ pub(super) fn publish_warnings(built: &Built, plan: &CellPlan, publisher: &Publi
     if !built.pending.is_empty() {
         let names: Vec<String> = built.pending.iter().map(|name| format!("`{name}`")).collect();
         let text = format!("kept, to be checked when it is used: not defined yet: {}", names.join(", "));
-        publisher.display_data(MimeBundle::from_iter([("text/plain".to_owned(), text.into())]), MimeBundle::new(), None);
+        publisher.display_data(
+            MimeBundle::from_iter([("text/plain".to_owned(), text.into())]),
+            MimeBundle::new(),
+            None,
+        );
     }
 }
 
@@ -105,14 +127,21 @@ pub(super) fn died(death: &Death, lost: &[String]) -> ErrorReport {
         names => format!("Lost with it: {}.", names.join(", ")),
     };
     let text = format!("{}\n{lost} Functions, types and imports are still there; pending tasks are not.", death.cause);
-    ErrorReport { ename: death.name.clone(), evalue: death.cause.clone(), traceback: vec![format!("{}: {text}", death.name)] }
+    ErrorReport {
+        ename: death.name.clone(),
+        evalue: death.cause.clone(),
+        traceback: vec![format!("{}: {text}", death.name)],
+    }
 }
 
 /// The compiler is not the one that the runtime was built with.
 pub(super) fn toolchain_changed(version: &str, lost: &[String]) -> ErrorReport {
-    let lost = if lost.is_empty() { String::new() } else { format!(" Lost with the old runtime: {}.", lost.join(", ")) };
+    let lost =
+        if lost.is_empty() { String::new() } else { format!(" Lost with the old runtime: {}.", lost.join(", ")) };
     ErrorReport::plain(
         "ToolchainChanged",
-        format!("the cell runtime was built with {version}, which has been removed or replaced; run the cell again to rebuild it.{lost}"),
+        format!(
+            "the cell runtime was built with {version}, which has been removed or replaced; run the cell again to rebuild it.{lost}"
+        ),
     )
 }

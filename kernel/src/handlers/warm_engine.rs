@@ -12,7 +12,7 @@ use crate::lifecycle::Stop;
 pub(super) enum WarmEngine {
     /// Owns the engine until it is warm.
     Warming(Pin<Box<dyn Future<Output = Engine>>>),
-    Warm(Engine),
+    Warm(Box<Engine>),
 }
 
 impl WarmEngine {
@@ -42,7 +42,7 @@ impl WarmEngine {
     pub(super) async fn wait(&mut self) -> &mut Engine {
         if let Self::Warming(future) = self {
             let engine = future.as_mut().await;
-            *self = Self::Warm(engine);
+            *self = Self::Warm(Box::new(engine));
         }
         match self {
             Self::Warm(engine) => engine,
@@ -54,7 +54,7 @@ impl WarmEngine {
     pub(super) async fn into_engine(self) -> Engine {
         match self {
             Self::Warming(future) => future.await,
-            Self::Warm(engine) => engine,
+            Self::Warm(engine) => *engine,
         }
     }
 }

@@ -23,12 +23,19 @@ impl Death {
             (Some(libc::SIGABRT), _) if last_words.contains("overflowed its stack") => {
                 death("StackOverflow", "the cell overflowed its stack, most often by recursion without end".into())
             }
-            (Some(libc::SIGABRT), _) if last_words.contains("memory allocation of") => {
-                death("MemoryExhausted", format!("the cell ran out of memory: {}", last_line(last_words, "memory allocation of")))
-            }
+            (Some(libc::SIGABRT), _) if last_words.contains("memory allocation of") => death(
+                "MemoryExhausted",
+                format!("the cell ran out of memory: {}", last_line(last_words, "memory allocation of")),
+            ),
             (Some(libc::SIGABRT), _) if let Some(panic) = panic => {
-                let place = panic.location.as_ref().map_or_else(String::new, |at| format!(" at {}:{}:{}", at.file, at.line, at.column));
-                death("SIGABRT", format!("the cell panicked{place} where it could not unwind, and aborted: {}", panic.message))
+                let place = panic
+                    .location
+                    .as_ref()
+                    .map_or_else(String::new, |at| format!(" at {}:{}:{}", at.file, at.line, at.column));
+                death(
+                    "SIGABRT",
+                    format!("the cell panicked{place} where it could not unwind, and aborted: {}", panic.message),
+                )
             }
             (Some(signal), _) => {
                 let (name, what) = signal_name(signal);

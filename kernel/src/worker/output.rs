@@ -40,7 +40,13 @@ impl Output {
     pub(super) fn start(stdout: PipeReader, stderr: PipeReader) -> io::Result<Output> {
         let (commands, receiver) = mpsc::unbounded_channel();
         let streams = [Stream::new(StreamName::Stdout, stdout)?, Stream::new(StreamName::Stderr, stderr)?];
-        let pump = Pump { streams, joined: VecDeque::new(), publisher: None, published_at: Instant::now(), last_words: Vec::new() };
+        let pump = Pump {
+            streams,
+            joined: VecDeque::new(),
+            publisher: None,
+            published_at: Instant::now(),
+            last_words: Vec::new(),
+        };
         tokio::spawn(pump.run(receiver));
         Ok(Output { commands })
     }
@@ -201,7 +207,10 @@ fn decode(bytes: &mut Vec<u8>, partial: &mut Vec<u8>, end: bool) -> String {
 fn incomplete_from(bytes: &[u8]) -> usize {
     let tail_start = bytes.len().saturating_sub(3);
     (tail_start..bytes.len())
-        .find(|&at| std::str::from_utf8(&bytes[at..]).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()))
+        .find(|&at| {
+            std::str::from_utf8(&bytes[at..])
+                .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+        })
         .unwrap_or(bytes.len())
 }
 

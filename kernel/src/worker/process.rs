@@ -2,6 +2,7 @@
 
 use std::io::{self, PipeReader};
 use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -43,23 +44,29 @@ pub(crate) enum Ended {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the process for cells, `{}`: {cause}", program.display())]
 pub(crate) struct WorkerError {
-    program: std::path::PathBuf,
-    cause: FrameError,
+    program: PathBuf,
+    cause: String,
 }
 
 impl Worker {
     /// Starts a worker and waits until it says hello, some 10 ms.
     pub(crate) async fn start(runtime: &Runtime) -> Result<Worker, WorkerError> {
         let program = runtime.worker();
-        let mut worker = Worker::spawn(&program).map_err(|error| WorkerError { program: program.clone(), cause: error.into() })?;
+        let mut worker = match Worker::spawn(&program) {
+            Ok(worker) => worker,
+            Err(error) => return Err(WorkerError { program, cause: error.to_string() }),
+        };
         match worker.receive().await {
             Ok(FromWorker::Hello { version: boucle_wire::VERSION }) => Ok(worker),
-            Ok(_) => Err(WorkerError { program, cause: io::Error::other("it speaks another version of the protocol").into() }),
-            Err(cause) => Err(WorkerError { program, cause }),
+            Ok(_) => Err(WorkerError { program, cause: "it speaks another version of the protocol".into() }),
+            Err(error) => {
+                let last_words = worker.output.drain().await;
+                Err(WorkerError { program, cause: format!("{error} {}", last_words.trim()) })
+            }
         }
     }
 
-    fn spawn(program: &std::path::Path) -> io::Result<Worker> {
+    fn spawn(program: &Path) -> io::Result<Worker> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (stdout, stdout_writer) = pipe()?;
@@ -195,7 +202,12 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-fn show(publisher: &Publisher, execution_count: Option<u64>, result: bool, data: std::collections::BTreeMap<String, String>) {
+fn show(
+    publisher: &Publisher,
+    execution_count: Option<u64>,
+    result: bool,
+    data: std::collections::BTreeMap<String, String>,
+) {
     let data: MimeBundle = data.into_iter().map(|(mime, content)| (mime, content.into())).collect();
     match execution_count {
         Some(count) if result => publisher.execute_result(count, data),

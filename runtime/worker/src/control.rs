@@ -25,8 +25,13 @@ struct Running {
 impl Kernel {
     /// Takes over the inherited socket and starts to listen. The receiver yields the cells to run.
     pub(crate) fn connect() -> io::Result<(Kernel, Receiver<Run>)> {
-        let missing = || io::Error::other(format!("{SOCKET_FD_VARIABLE} does not name a socket; `boucle` starts this program"));
-        let number: i32 = env::var(SOCKET_FD_VARIABLE).ok().and_then(|text| text.parse().ok()).filter(|fd| *fd > 2).ok_or_else(missing)?;
+        let missing =
+            || io::Error::other(format!("{SOCKET_FD_VARIABLE} does not name a socket; `boucle` starts this program"));
+        let number: i32 = env::var(SOCKET_FD_VARIABLE)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|fd| *fd > 2)
+            .ok_or_else(missing)?;
         // SAFETY: `fcntl` touches no memory and tells whether the descriptor is open.
         if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
             return Err(missing());

@@ -17,7 +17,8 @@ pub(crate) fn load(library: &Path) -> Result<Option<Entry>, libloading::Error> {
     // here; it has no initializers of its own. Its statics are visible to later cells, which declare them.
     let library = unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) }?;
     // SAFETY: the kernel gives the function this name and type.
-    let entry: Option<Entry> = unsafe { library.get::<Entry>(b"boucle_cell\0") }.ok().map(|symbol: Symbol<Entry>| *symbol);
+    let entry: Option<Entry> =
+        unsafe { library.get::<Entry>(b"boucle_cell\0") }.ok().map(|symbol: Symbol<Entry>| *symbol);
     // Tasks, variables and statics point into the library for as long as the process lives.
     std::mem::forget(library);
     Ok(entry)

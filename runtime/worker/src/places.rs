@@ -36,7 +36,9 @@ pub(crate) fn translate(file: &str, line: u32, column: u32) -> Location {
         Some(piece) if piece.line == line => {
             Location { column: piece.place.column + (column - piece.column), ..piece.place.clone() }
         }
-        Some(piece) => Location { file: piece.place.file.clone(), line: piece.place.line + (line - piece.line), column },
+        Some(piece) => {
+            Location { file: piece.place.file.clone(), line: piece.place.line + (line - piece.line), column }
+        }
     }
 }
 
@@ -74,7 +76,10 @@ pub(crate) fn install_panic_hook(kernel: Kernel) {
             let thread = thread::current();
             let place = place.as_ref().map_or_else(|| "an unknown place".to_owned(), show);
             let told = if name == "panic" { message } else { format!("{name}: {message}") };
-            super::run::complain(&format!("thread '{}' panicked at {place}:\n{told}", thread.name().unwrap_or("<unnamed>")));
+            super::run::complain(&format!(
+                "thread '{}' panicked at {place}:\n{told}",
+                thread.name().unwrap_or("<unnamed>")
+            ));
         }
         LAST.set(place);
     }));
