@@ -121,7 +121,7 @@ class Request:
     def describe(self):
         """Everything there is to know, for the message of a failed assertion."""
         seen = [f"    {o.at - self.sent:7.3f} s  {o.kind}: {o.content}" for o in self.outputs]
-        return "\n".join([f"{self.kind} {self.content.get('code', '')!r}", *seen, f"    reply: {self.reply}"])
+        return "\n".join([f"{self.kind} {self.content!r}", *seen, f"    reply: {self.reply}"])
 
 
 def plain(text):
@@ -289,7 +289,7 @@ class Kernel:
             welcome = kind == "iopub_welcome" or (kind == "status" and content["execution_state"] == "starting")
             require(welcome, "an iopub message without parent", message)
             return
-        if parent in self.handshakes or message["parent_header"]["msg_type"] in self.managers_own:
+        if parent in self.handshakes or (parent not in self.requests and message["parent_header"]["msg_type"] in self.managers_own):
             return
         require(parent in self.requests, "a message that nobody asked for", message)
         request = self.requests[parent]
@@ -329,7 +329,7 @@ class Kernel:
         else:
             require(state is None, "a second busy", message)
             if kind == "execute_input":
-                require(content["code"] == request.content["code"] and not request.outputs, "execute_input is not the first, or of another cell", message)
+                require(content["code"] == request.content.get("code") and not request.outputs, "execute_input is not the first, or of another cell", message)
             request.outputs.append(Output(kind, content, at))
 
     # ---- the end ----

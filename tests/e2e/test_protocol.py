@@ -147,7 +147,8 @@ def test_the_heartbeat_echoes(kernel):
 
 def test_a_second_client_sees_what_the_first_one_does(kernel):
     """Its messages carry the first one's parent; it may ask questions of its own at the same time."""
-    second = kernel.manager.client()
+    session = Session(key=kernel.session.key)  # of its own: sharing one means sharing its identity on the sockets
+    second = kernel.manager.client(session=session)
     second.start_channels(hb=False)
     second.wait_for_ready(timeout=client.LIMIT)
     kernel.managers_own.add("kernel_info_request")
@@ -214,8 +215,9 @@ def test_a_malformed_message_does_no_harm(kernel, case):
 
 
 def test_content_of_the_wrong_type_is_answered_with_an_error(kernel):
-    for content in ({"code": 5}, {}, {"code": "1", "silent": "perhaps"}):
-        assert kernel.ask("execute_request", content).status == "error"
+    for content in ({"code": 5}, {"code": ["1"]}, {"code": "1", "silent": "perhaps"}, "1"):
+        request = kernel.ask("execute_request", content)
+        assert request.status == "error" and not request.outputs, request.describe()
     assert kernel.ok("1 + 1").value == "2"
 
 
