@@ -360,10 +360,10 @@ def open_kernel(session_mark, folder, env=None, **options):
     log = folder / "kernel.log"
     with log.open("a") as stderr:
         kernel = Kernel(env={processes.MARK: mark} | (env or {}), log=stderr, **options)
-    kernel.mark, kernel.log = mark, log
-    try:
-        yield kernel
-    finally:
-        kernel.close()
-        print(f"--- log of the kernel ---\n{log.read_text(errors='replace')[-3000:]}")
-        processes.assert_gone(mark)
+        kernel.mark, kernel.log = mark, log
+        try:
+            yield kernel
+        finally:
+            kernel.close()
+            print(f"--- log of the kernel ---\n{log.read_text(errors='replace')[-3000:]}")
+            processes.assert_gone(mark)

@@ -12,7 +12,7 @@ DEADLY = {
     "an exit": ("std::process::exit(3)", ["exit code 3", "exited with code 3", "exit status: 3", "status 3"]),
     "an exit without an error": ("std::process::exit(0)", ["exit code 0", "exited with code 0", "exit status: 0", "status 0"]),
     "a stack overflow": ("fn down(n: u64) -> u64 { if n == u64::MAX { 0 } else { 1 + std::hint::black_box(down(n + 1)) } }\ndown(0)", ["stack"]),
-    "a panic while panicking": ('struct D;\nimpl Drop for D { fn drop(&mut self) { panic!("second") } }\nlet _d = D;\npanic!("first");', ["SIGABRT", "aborted"]),
+    "a panic while panicking": ('struct D;\nimpl Drop for D { fn drop(&mut self) { panic!("second") } }\n{ let _d = D; panic!("first"); }', ["SIGABRT", "aborted"]),
     "a kill from outside": ('std::process::Command::new("kill").arg("-9").arg(std::process::id().to_string()).status()?;\nsleep(60).await;', ["SIGKILL", "killed"]),
 }
 
