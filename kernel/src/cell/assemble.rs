@@ -56,6 +56,9 @@ pub(crate) struct Site {
     pub(crate) taken: bool,
 }
 
+/// How the symbols of statics begin, which are the only ones that cells share.
+pub(crate) const STATIC_PREFIX: &str = "boucle_static_";
+
 const LINTS: &str = "#![allow(dead_code,unused_imports,unused_macros,static_mut_refs)]";
 const SHOW: &str = ") { __boucle_value => { use ::asyncio::cell::{ShowDebug as _, ShowType as _}; \
                     (&::asyncio::cell::Show(__boucle_value)).show(__boucle); } }";
@@ -192,7 +195,7 @@ impl Writer<'_> {
         match &item.kind {
             ItemKind::Static { declaration, mutable } => {
                 let Static { version, loaded } = plan.statics.get(&item.key).copied().unwrap_or_default();
-                let symbol = format!("boucle_static_{}_{version}", item.key);
+                let symbol = format!("{STATIC_PREFIX}{}_{version}", item.key);
                 if !loaded {
                     self.out.glue(&format!("#[unsafe(export_name = {symbol:?})] "));
                     self.out.user(&item.source, item.range.clone());

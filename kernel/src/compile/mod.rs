@@ -3,10 +3,12 @@
 
 mod cache;
 pub(crate) mod diagnostics;
+mod link;
 mod mir;
 pub(crate) mod render;
 pub(crate) mod runtime;
 mod rustc;
+mod tool;
 pub(crate) mod toolchain;
 
 pub(crate) use diagnostics::{Diagnostic, Level};

@@ -5,21 +5,28 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::{fs, io};
 
 use tokio::process::Command;
 
 use super::cache::{Cache, Entry};
 use super::diagnostics::{Diagnostic, Level, Raw, resolve};
+use super::link::Linker;
 use super::mir;
 use super::runtime::Runtime;
+use super::tool;
 use crate::cell::Generated;
+
+/// What the files in the workshop are called, beside the source.
+const OBJECT: &str = "cell.o";
+const LIBRARY: &str = "cell.so";
 
 /// Compiles for one session.
 #[derive(Debug)]
 pub(crate) struct Compiler {
     runtime: Runtime,
+    /// `None` where rustc has to link.
+    linker: Option<Linker>,
     cache: Cache,
     /// Where sources and unfinished libraries lie.
     workshop: tempfile::TempDir,
@@ -90,7 +97,8 @@ impl Compiler {
         let failed = |cause| CompileError::Folder { folder: folder.clone(), cause };
         let cache = Cache::open(folder.clone()).map_err(failed)?;
         let workshop = tempfile::Builder::new().prefix("session-").tempdir_in(&folder).map_err(failed)?;
-        Ok(Compiler { runtime, cache, workshop })
+        let linker = Linker::of(&runtime.toolchain, workshop.path()).map_err(failed)?;
+        Ok(Compiler { runtime, linker, cache, workshop })
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -114,7 +122,14 @@ impl Compiler {
         }
         let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
         fs::write(self.workshop.path().join(file), &generated.text).map_err(failed)?;
-        let (diagnostics, other, success) = self.run(file, product, opt_level).await?;
+        let linker = self.linker.as_ref().filter(|_| Linker::suits(&generated.text));
+        let code = if linker.is_some() { format!("obj={OBJECT}") } else { format!("link={LIBRARY}") };
+        let emit = match product {
+            Product::Check => "--emit=metadata=cell.rmeta".to_owned(),
+            Product::Library => format!("--emit={code}"),
+            Product::LibraryAndTypes => format!("--emit={code},mir=cell.mir"),
+        };
+        let (diagnostics, other, success) = self.run(file, &emit, opt_level).await?;
         let _ = fs::remove_file(self.workshop.path().join(file));
         if !success {
             let refused: Vec<Diagnostic> = diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
@@ -129,7 +144,10 @@ impl Compiler {
         }
         let mut entry = Entry::default();
         entry.warnings = diagnostics;
-        let library = self.workshop.path().join("cell.so");
+        if let Some(linker) = linker.filter(|_| product != Product::Check) {
+            self.link(linker).await?;
+        }
+        let library = self.workshop.path().join(LIBRARY);
         if product == Product::LibraryAndTypes {
             entry.types =
                 mir::stored_types(&fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(failed)?);
@@ -140,43 +158,28 @@ impl Compiler {
     }
 
     /// Runs rustc: its diagnostics, whatever else it wrote, and whether it succeeded.
-    async fn run(&self, file: &str, product: Product, opt_level: u8) -> Result<(Vec<Raw>, String, bool), CompileError> {
+    async fn run(&self, file: &str, emit: &str, opt_level: u8) -> Result<(Vec<Raw>, String, bool), CompileError> {
         let mut command = Command::new(&self.runtime.toolchain.rustc);
         command
-            .arg(file)
-            .args(["--edition", "2024", "--crate-name", "cell", "--crate-type", "cdylib", "--error-format", "json"])
             .args([
-                "-Cmetadata=boucle",
-                "-Cprefer-dynamic",
-                "-Ccodegen-units=1",
-                "-Cdebug-assertions=on",
-                "-Cstrip=debuginfo",
+                file,
+                "--edition",
+                "2024",
+                "--crate-name",
+                "cell",
+                "--crate-type",
+                "cdylib",
+                "--error-format",
+                "json",
             ])
+            .args(["-Cmetadata=boucle", "-Cprefer-dynamic", "-Ccodegen-units=1", "-Cdebug-assertions=on"])
             .arg(format!("-Copt-level={opt_level}"))
             .arg("--extern")
             .arg(prefixed("asyncio=", &self.runtime.library()))
             .arg("-L")
             .arg(prefixed("dependency=", &self.runtime.dependencies()))
-            .arg(match product {
-                Product::Check => "--emit=metadata=cell.rmeta",
-                Product::Library => "--emit=link=cell.so",
-                Product::LibraryAndTypes => "--emit=link=cell.so,mir=cell.mir",
-            })
-            .current_dir(self.workshop.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        die_with_the_kernel(&mut command);
-        let child = command.spawn().map_err(|_| self.toolchain_changed())?;
-        let group = child.id().map(KillGroup);
-        let output = child
-            .wait_with_output()
-            .await
-            .map_err(|cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause })?;
-        // The group is gone; its number may soon be somebody else's.
-        std::mem::forget(group);
+            .arg(emit);
+        let output = tool::run(command, self.workshop.path()).await.map_err(|_| self.toolchain_changed())?;
         let (mut diagnostics, mut other) = (Vec::new(), String::new());
         for line in String::from_utf8_lossy(&output.stderr).lines() {
             match serde_json::from_str(line) {
@@ -190,6 +193,16 @@ impl Compiler {
         Ok((diagnostics, other, output.status.success()))
     }
 
+    /// Links the object file that rustc has made.
+    async fn link(&self, linker: &Linker) -> Result<(), CompileError> {
+        let command = linker.command(OBJECT, LIBRARY);
+        let output = tool::run(command, self.workshop.path()).await.map_err(|_| self.toolchain_changed())?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(CompileError::Crashed(String::from_utf8_lossy(&output.stderr).into_owned())),
+        }
+    }
+
     fn toolchain_changed(&self) -> CompileError {
         CompileError::ToolchainChanged(self.runtime.toolchain.short_version().to_owned())
     }
@@ -199,30 +212,4 @@ fn prefixed(prefix: &str, path: &Path) -> std::ffi::OsString {
     let mut text = std::ffi::OsString::from(prefix);
     text.push(path);
     text
-}
-
-/// Has the system kill the child when the kernel is killed. The kernel starts its children from its main thread, whose
-/// end is the kernel's.
-fn die_with_the_kernel(command: &mut Command) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: `prctl` is safe to call between fork and exec, and nothing else happens there.
-    unsafe {
-        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        });
-    }
-}
-
-/// Kills a process group when dropped: a linker would survive its rustc.
-struct KillGroup(u32);
-
-impl Drop for KillGroup {
-    fn drop(&mut self) {
-        if let Ok(group) = libc::pid_t::try_from(self.0) {
-            // SAFETY: no memory is involved. The group may be gone, which is fine; its number is that of a child that
-            // has not been waited for.
-            unsafe { libc::killpg(group, libc::SIGKILL) };
-        }
-    }
 }
