@@ -154,7 +154,10 @@ impl Engine {
             Err(error) => {
                 let source = Arc::new(Source { label: label.to_owned(), text: code.to_owned(), edits: Vec::new() });
                 self.session.remember_source(&source);
-                return Err(self.ready()?.compiler.explain_syntax(&source, error).await);
+                return match build::explain_syntax(&self.ready()?.compiler, &source, error).await {
+                    Ok(diagnostics) => Err(report::refused(&diagnostics, &self.session)),
+                    Err(error) => Err(self.tool_failed(error).await),
+                };
             }
         };
         self.session.remember_source(&parsed.source);
@@ -170,10 +173,7 @@ impl Engine {
         let built = match build::build(&self.ready()?.compiler, &plan, self.session.known().variables, label).await {
             Ok(built) => built,
             Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
-            Err(Refusal::Tool(CompileError::ToolchainChanged(version))) => {
-                return Err(self.toolchain_changed(&version).await);
-            }
-            Err(Refusal::Tool(error)) => return Err(ErrorReport::plain("CompileError", error.to_string())),
+            Err(Refusal::Tool(error)) => return Err(self.tool_failed(error).await),
         };
         report::publish_warnings(&built, &plan, publisher);
         Ok((plan, built, forget))
@@ -261,13 +261,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Another compiler makes other libraries: everything that the old one made has to go, variables included.
-    async fn toolchain_changed(&mut self, version: &str) -> ErrorReport {
+    /// rustc could not be asked. If it is another one by now, everything that the old one made has to go, the variables
+    /// included: it makes other libraries.
+    async fn tool_failed(&mut self, error: CompileError) -> ErrorReport {
+        let CompileError::ToolchainChanged(version) = error else {
+            return ErrorReport::plain("CompileError", error.to_string());
+        };
         if let Some(worker) = self.ready.take().and_then(|ready| ready.worker) {
             worker.shutdown().await;
         }
         let lost = self.session.lose_variables("the Rust toolchain changed");
-        report::toolchain_changed(version, &lost)
+        report::toolchain_changed(&version, &lost)
     }
 }
 

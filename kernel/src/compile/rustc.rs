@@ -105,6 +105,17 @@ impl Compiler {
         &self.cache
     }
 
+    /// Compiles something small and forgets it, so that the first cell does not wait for the disk.
+    pub(crate) async fn warm_up(&self) -> Result<(), CompileError> {
+        let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
+        fs::write(self.workshop.path().join("warm-up"), "pub fn boucle_cell() { println!(); }").map_err(failed)?;
+        self.run("warm-up", &format!("--emit=obj={OBJECT}"), 0).await?;
+        if let Some(linker) = &self.linker {
+            self.link(linker).await?;
+        }
+        Ok(())
+    }
+
     /// Compiles, or finds what an earlier compilation of the same source made.
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
         let Request { generated, file, product, opt_level } = request;

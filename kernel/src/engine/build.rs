@@ -13,10 +13,7 @@ use crate::cell::{CellPlan, Form, Generated, Site, SiteMode, Source, SyntaxError
 use crate::compile::{
     CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable,
 };
-use crate::error::ErrorReport;
 use crate::session::Ended;
-
-use super::report;
 
 /// A cell that is ready to run.
 #[derive(Debug, Default)]
@@ -170,28 +167,20 @@ fn finish(
     Built { library, generated, types, discard, warnings, ended, pending: Vec::new() }
 }
 
-impl Compiler {
-    /// What is wrong with a text that could not be parsed, in rustc's words if it has any.
-    pub(super) async fn explain_syntax(&self, source: &Arc<Source>, error: SyntaxError) -> ErrorReport {
-        let generated = assemble_unparsed(source, error.lexical);
-        let request = Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0 };
-        let session = crate::session::Session::default();
-        match self.compile(request).await {
-            Ok(Verdict::Refused(diagnostics)) => report::refused(&diagnostics, &session),
-            Err(CompileError::ToolchainChanged(version)) => report::toolchain_changed(&version, &[]),
-            // rustc has no objection, or none that it can express: then the parser's has to do.
-            Ok(Verdict::Accepted(_)) | Err(_) => {
-                report::refused(&[Diagnostic::error(error.message, source.clone(), error.at)], &session)
-            }
-        }
-    }
-
-    /// Compiles something small, so that the first cell does not wait for the disk.
-    pub(super) async fn warm_up(&self) -> Result<(), CompileError> {
-        let source =
-            Source { label: "warm-up".into(), text: "let x = 1 + 1; println!(\"{x}\");".into(), edits: Vec::new() };
-        let generated = assemble_unparsed(&Arc::new(source), false);
-        let request = Request { generated: &generated, file: "warm-up", product: Product::Check, opt_level: 0 };
-        self.compile(request).await.map(drop)
+/// What is wrong with a text that could not be parsed, in rustc's words if it has any.
+///
+/// # Errors
+/// If rustc could not be asked.
+pub(super) async fn explain_syntax(
+    compiler: &Compiler,
+    source: &Arc<Source>,
+    error: SyntaxError,
+) -> Result<Vec<Diagnostic>, CompileError> {
+    let generated = assemble_unparsed(source, error.lexical);
+    let request = Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0 };
+    match compiler.compile(request).await? {
+        Verdict::Refused(diagnostics) => Ok(diagnostics),
+        // rustc has no objection: then the parser's has to do.
+        Verdict::Accepted(_) => Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]),
     }
 }
