@@ -289,9 +289,12 @@ class Kernel:
             welcome = kind == "iopub_welcome" or (kind == "status" and content["execution_state"] == "starting")
             require(welcome, "an iopub message without parent", message)
             return
-        if parent in self.handshakes or (parent not in self.requests and message["parent_header"]["msg_type"] in self.managers_own):
+        # The manager's session is a copy of the client's: it uses the same ids again.
+        about = message["parent_header"]["msg_type"]
+        known = parent in self.requests and self.requests[parent].kind == about
+        if parent in self.handshakes or (not known and about in self.managers_own):
             return
-        require(parent in self.requests, "a message that nobody asked for", message)
+        require(known, "a message that nobody asked for", message)
         request = self.requests[parent]
         if channel == "iopub":
             self.take_output(request, message, at)
