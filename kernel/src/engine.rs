@@ -6,6 +6,7 @@
 mod build;
 mod report;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use boucle_wire::{Done, Failure, Location, Piece, Run};
@@ -55,6 +56,9 @@ pub(crate) struct CellRequest<'a> {
     pub(crate) execution_count: u64,
     pub(crate) silent: bool,
 }
+
+/// The variables whose types a cell redefines, and the name that changes.
+type Outdated = BTreeMap<String, String>;
 
 /// How a cell ended.
 #[derive(Debug)]
@@ -120,19 +124,20 @@ impl Engine {
     async fn try_execute(&mut self, request: &CellRequest<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
         let label = self.session.label(request.execution_count, request.code);
         let mut interrupts = self.interrupts.clone();
-        let (plan, built, forget) = tokio::select! {
+        let (plan, built, outdated) = tokio::select! {
             biased;
             built = self.build(&label, request.code, publisher) => built?,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
-        self.session.commit_definitions(&plan.parsed);
+        report::publish_notes(&built, &plan, &outdated, publisher);
+        self.session.commit_definitions(&plan.parsed, outdated, &built.dropped_uses);
         if !plan.runs() {
             return Ok(());
         }
         let run = Run {
             cell: 0,
             library: built.library.clone(),
-            forget,
+            forget: self.session.take_outdated(),
             discard: built.discard.clone(),
             pieces: pieces_of(&built.generated),
             file: label.clone(),
@@ -147,7 +152,7 @@ impl Engine {
         label: &str,
         code: &str,
         publisher: &Publisher,
-    ) -> Result<(CellPlan, Built, Vec<String>), ErrorReport> {
+    ) -> Result<(CellPlan, Built, Outdated), ErrorReport> {
         self.prepare(Some(publisher)).await?;
         let parsed = match cell::split(label, code) {
             Ok(parsed) => parsed,
@@ -161,22 +166,17 @@ impl Engine {
             }
         };
         self.session.remember_source(&parsed.source);
-        let forget = self.session.forget_redefined(&parsed);
-        if !forget.is_empty() {
-            let text = format!("Dropped because their type was redefined: {}\n", forget.join(", "));
-            publisher.stream(StreamName::Stderr, text);
-        }
-        let plan = cell::plan(parsed, self.session.known());
+        let outdated = self.session.outdated(&parsed);
+        let known = self.session.known(&outdated);
+        let mut plan = cell::plan(parsed, known);
         if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
-            return Ok((plan, Built::default(), forget));
+            return Ok((plan, Built::default(), outdated));
         }
-        let built = match build::build(&self.ready()?.compiler, &plan, self.session.known().variables, label).await {
-            Ok(built) => built,
-            Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
-            Err(Refusal::Tool(error)) => return Err(self.tool_failed(error).await),
-        };
-        report::publish_warnings(&built, &plan, publisher);
-        Ok((plan, built, forget))
+        match build::build(&self.ready()?.compiler, &mut plan, known.variables, label).await {
+            Ok(built) => Ok((plan, built, outdated)),
+            Err(Refusal::Cell(diagnostics)) => Err(report::refused(&diagnostics, &self.session)),
+            Err(Refusal::Tool(error)) => Err(self.tool_failed(error).await),
+        }
     }
 
     /// Runs a library, and takes over what it leaves behind.

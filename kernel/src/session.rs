@@ -1,12 +1,12 @@
 //! What a notebook knows between cells: its items, imports and variables. Owned by the engine.
-//! `commit_definitions` and `commit_variables` are its only mutators.
+//! It changes only when a cell has been accepted, has run, or has taken its process with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use boucle_wire::Stored;
 
-use crate::cell::{CellPlan, Item, ItemKind, Known, Parsed, Source, Static, Use, identifiers_in};
+use crate::cell::{CellPlan, Item, Known, Parsed, Source, Static, Use, identifiers_in};
 
 /// The state of one notebook, apart from the values, which live in the worker.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Session {
     /// Variable → type.
     variables: BTreeMap<String, String>,
     statics: BTreeMap<String, Static>,
+    /// Variables that the worker still holds and that the next run has to drop first.
+    to_drop: Vec<String>,
     /// Variables of the past, and why they are no more.
     ended: BTreeMap<String, Ended>,
     /// Cell label → its text, for showing where something happened.
@@ -40,8 +42,9 @@ pub(crate) enum Ended {
 
 impl Session {
     /// What the planner needs to know.
-    pub(crate) fn known(&self) -> Known<'_> {
-        Known { items: &self.items, uses: &self.uses, variables: &self.variables, statics: &self.statics }
+    pub(crate) fn known<'a>(&'a self, outdated: &'a BTreeMap<String, String>) -> Known<'a> {
+        let Session { items, uses, variables, statics, .. } = self;
+        Known { items, uses, variables, outdated, statics }
     }
 
     /// A label for the cell of this number. Cells that are not counted share theirs with the one before.
@@ -57,6 +60,11 @@ impl Session {
         self.sources.get(label)
     }
 
+    /// Whether there is a variable of this name.
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
+    }
+
     /// Why there is no variable of this name any more, if there was one.
     pub(crate) fn ended(&self, name: &str) -> Option<&Ended> {
         self.ended.get(name)
@@ -67,36 +75,47 @@ impl Session {
         self.sources.insert(source.label.clone(), source.clone());
     }
 
-    /// The types that the cell gives another definition, and the variables that hold them, directly or inside others.
-    /// These variables are forgotten here; the worker has to drop them before it runs the cell.
-    pub(crate) fn forget_redefined(&mut self, parsed: &Parsed) -> Vec<String> {
-        let mut changed: BTreeSet<&str> = BTreeSet::new();
-        for new in parsed.items.iter().filter(|item| item.kind == ItemKind::Type) {
-            if self.items.iter().any(|earlier| new.replaces(earlier) && new.text() != earlier.text()) {
-                changed.insert(&new.key);
+    /// The variables whose type changes with the definitions of a cell, directly or through other definitions, and
+    /// the name that changes. Their values must not be read as the new type.
+    pub(crate) fn outdated(&self, parsed: &Parsed) -> BTreeMap<String, String> {
+        let mut changed: BTreeSet<String> = BTreeSet::new();
+        for new in &parsed.items {
+            for earlier in self.items.iter().filter(|earlier| new.replaces(earlier) && new.text() != earlier.text()) {
+                changed.extend(earlier.shapes());
+            }
+        }
+        for new in &parsed.uses {
+            let same_name = |earlier: &&Arc<Use>| new.binds.is_some() && earlier.binds == new.binds;
+            if self.uses.iter().find(same_name).is_some_and(|earlier| earlier.path() != new.path()) {
+                changed.extend(new.binds.clone());
             }
         }
         loop {
-            let more = self.items.iter().find(|item| {
-                item.kind == ItemKind::Type
-                    && !changed.contains(item.key.as_str())
-                    && item.mentions.iter().any(|name| changed.contains(name.as_str()))
-            });
-            let Some(item) = more else { break };
-            changed.insert(&item.key);
+            let shapes = self.items.iter().filter(|item| item.mentions.iter().any(|name| changed.contains(name)));
+            let more: Vec<String> = shapes.flat_map(|item| item.shapes()).filter(|name| !changed.contains(name)).collect();
+            if more.is_empty() {
+                break;
+            }
+            changed.extend(more);
         }
-        let holds = |ty: &str| identifiers_in(ty).find(|name| changed.contains(name)).map(str::to_owned);
-        let dropped: Vec<(String, String)> =
-            self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), holds(ty)?))).collect();
-        for (name, ty) in &dropped {
-            self.variables.remove(name);
-            self.ended.insert(name.clone(), Ended::Redefined(ty.clone()));
-        }
-        dropped.into_iter().map(|(name, _)| name).collect()
+        let holds = |ty: &str| identifiers_in(ty).find(|name| changed.contains(*name)).map(str::to_owned);
+        self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), holds(ty)?))).collect()
     }
 
-    /// Takes over what an accepted cell defines.
-    pub(crate) fn commit_definitions(&mut self, parsed: &Parsed) {
+    /// Takes over what an accepted cell defines, and forgets the variables that are outdated by it.
+    /// `broken_uses` are earlier imports that have lost what they import.
+    pub(crate) fn commit_definitions(
+        &mut self,
+        parsed: &Parsed,
+        outdated: BTreeMap<String, String>,
+        broken_uses: &[Arc<Use>],
+    ) {
+        self.uses.retain(|import| !broken_uses.iter().any(|broken| Arc::ptr_eq(broken, import)));
+        for (name, ty) in outdated {
+            self.variables.remove(&name);
+            self.to_drop.push(name.clone());
+            self.ended.insert(name, Ended::Redefined(ty));
+        }
         for new in &parsed.items {
             self.items.retain(|earlier| !new.replaces(earlier));
             self.uses.retain(|import| import.binds.as_deref() != Some(new.key.as_str()));
@@ -113,6 +132,11 @@ impl Session {
             }
             self.uses.push(new.clone());
         }
+    }
+
+    /// The variables that the worker has to drop before it runs a cell; it is asked once.
+    pub(crate) fn take_outdated(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.to_drop)
     }
 
     /// The worker has loaded the library of a cell: what it defines is there from now on.
@@ -152,6 +176,7 @@ impl Session {
 
     /// The worker has died: its variables are gone, and statics begin anew. Returns the names of what was lost.
     pub(crate) fn lose_variables(&mut self, cause: &str) -> Vec<String> {
+        self.to_drop.clear();
         for known in self.statics.values_mut() {
             known.loaded = false;
         }
@@ -191,7 +216,7 @@ mod tests {
     fn session(cells: &[&str]) -> Session {
         let mut session = Session::default();
         for (index, text) in cells.iter().enumerate() {
-            session.commit_definitions(&split(&format!("In[{index}]"), text).unwrap());
+            session.commit_definitions(&split(&format!("In[{index}]"), text).unwrap(), BTreeMap::new(), &[]);
         }
         session
     }
@@ -227,15 +252,33 @@ mod tests {
         assert_eq!(paths, ["c::X", "b::*"]);
     }
 
+    /// The variables of the given types that a redefinition outdates.
+    #[track_caller]
+    fn check_outdated(cells: &[&str], types: &[&str], redefinition: &str, expected: &[&str]) {
+        let mut session = session(cells);
+        session.variables = types.iter().map(|ty| (format!("v: {ty}"), (*ty).to_owned())).collect();
+        let outdated = session.outdated(&split("In[9]", redefinition).unwrap());
+        let expected: Vec<String> = expected.iter().map(|ty| format!("v: {ty}")).collect();
+        assert_eq!(outdated.into_keys().collect::<Vec<_>>(), expected);
+    }
+
     #[test]
-    fn redefining_a_type_drops_what_holds_it() {
-        let mut session = session(&["struct P { x: i32 }", "struct Line { a: P }", "struct Q;"]);
-        let types = [(0, "std::vec::Vec<P>"), (1, "Line"), (2, "Q")].map(|(site, ty)| (site, ty.to_owned()));
-        let stored = ["v", "l", "q"].iter().zip(0..).map(|(name, site)| Stored { name: (*name).to_owned(), site });
-        let names = ["v", "l", "q"].map(str::to_owned);
-        session.commit_variables("In[3]", &stored.collect::<Vec<_>>(), &types.into(), &names, &BTreeMap::new());
-        assert!(session.forget_redefined(&split("In[4]", "struct P { x: i32 }").unwrap()).is_empty());
-        assert_eq!(session.forget_redefined(&split("In[4]", "struct P { x: u8 }").unwrap()), ["l", "v"]);
-        assert_eq!(session.known().variables.keys().collect::<Vec<_>>(), ["q"]);
+    fn redefining_a_type_outdates_what_holds_it() {
+        let cells = ["struct P { x: i32 }", "struct Line { a: P }", "struct Q;"];
+        let types = ["Line", "Q", "i32", "std::vec::Vec<P>"];
+        check_outdated(&cells, &types, "struct P { x: i32 }", &[]);
+        check_outdated(&cells, &types, "struct P { x: u8 }", &["Line", "std::vec::Vec<P>"]);
+        check_outdated(&cells, &types, "fn f() -> P { P { x: 1 } }", &[]);
+    }
+
+    #[test]
+    fn whatever_shapes_a_type_outdates_its_values() {
+        check_outdated(&["const N: usize = 2; struct P { a: [u8; N] }"], &["P"], "const N: usize = 64;", &["P"]);
+        check_outdated(&["mod m { pub struct P(pub u8); }"], &["m::P"], "mod m { pub struct P(pub String); }", &["m::P"]);
+        check_outdated(&["trait T { fn a(&self); }"], &["Box<dyn T>"], "trait T { fn b(&self); }", &["Box<dyn T>"]);
+        check_outdated(&["use a::X; struct P { x: X }"], &["P"], "use b::X;", &["P"]);
+        let with_type = "struct X; impl Tr for X { type Out = u8; } struct P { x: <X as Tr>::Out }";
+        check_outdated(&[with_type], &["P"], "impl Tr for X { type Out = String; }", &["P"]);
+        check_outdated(&["const fn n() -> usize { 2 } struct P { a: [u8; n()] }"], &["P"], "const fn n() -> usize { 3 }", &["P"]);
     }
 }

@@ -52,8 +52,6 @@ pub(crate) enum SiteMode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Site {
     pub(crate) name: String,
-    /// Whether the variable existed before the cell.
-    pub(crate) taken: bool,
 }
 
 /// How the symbols of statics begin, which are the only ones that cells share.
@@ -117,17 +115,22 @@ impl Writer<'_> {
             self.out.glue(&format!("let mut {name}: {ty} = __boucle.take({name:?});"));
         }
         let mut levels: Vec<Vec<u32>> = Vec::new();
-        let mut open: Vec<u32> = plan.takes.iter().map(|(name, _)| self.site(name, true)).collect();
+        let mut open: Vec<u32> = plan.takes.iter().map(|(name, _)| self.site(name)).collect();
+        // References end with the cell in any case; a level would only keep them from being used beside what they
+        // borrow from.
+        let mut worth_a_level = !open.is_empty();
         let (source, mut at) = (&plan.parsed.source, 0);
         for statement in &plan.parsed.statements {
             self.out.line_breaks_of(&source.text[at..statement.range.start]);
             at = statement.range.end;
-            if form == Form::Levels && !statement.harmless && !open.is_empty() {
+            if form == Form::Levels && !statement.harmless && worth_a_level {
+                worth_a_level = false;
                 self.out.glue("let __boucle_ending = __boucle.run(|| {");
                 levels.push(std::mem::take(&mut open));
             }
             self.statement(plan, statement);
-            open.extend(statement.binds.iter().map(|name| self.site(name, false)));
+            open.extend(statement.binds.iter().map(|name| self.site(name)));
+            worth_a_level |= !statement.binds.is_empty() && !statement.borrows;
         }
         // A comment may stand on the last line.
         self.out.glue("\n");
@@ -151,8 +154,8 @@ impl Writer<'_> {
         }
     }
 
-    fn site(&mut self, name: &str, taken: bool) -> u32 {
-        self.sites.push(Site { name: name.to_owned(), taken });
+    fn site(&mut self, name: &str) -> u32 {
+        self.sites.push(Site { name: name.to_owned() });
         self.sites.len() as u32 - 1
     }
 

@@ -48,6 +48,22 @@ impl Item {
         &self.source.text[self.range.clone()]
     }
 
+    /// The names through which this definition takes part in the shape of types. A function takes none, unless the
+    /// compiler may evaluate it.
+    pub(crate) fn shapes(&self) -> Vec<String> {
+        match &self.kind {
+            ItemKind::Type | ItemKind::Trait | ItemKind::Macro => vec![self.key.clone()],
+            ItemKind::Static { .. } => Vec::new(),
+            // An associated type may be a part of other types.
+            ItemKind::Impl { header, .. } if self.mentions.contains("type") => header.iter().cloned().collect(),
+            ItemKind::Impl { .. } => Vec::new(),
+            ItemKind::Other if self.mentions.contains("fn") && !self.mentions.contains("const") => {
+                if self.mentions.contains("mod") { self.provides.iter().cloned().collect() } else { Vec::new() }
+            }
+            ItemKind::Other => self.provides.iter().cloned().collect(),
+        }
+    }
+
     /// Whether this definition takes the place of the earlier one.
     ///
     /// Two inherent `impl` blocks of one type stand side by side unless they define the same name; everything else is
@@ -83,10 +99,5 @@ impl Use {
     pub(crate) fn path(&self) -> String {
         let segments: Vec<&str> = self.segments.iter().map(|range| &self.source.text[range.clone()]).collect();
         segments.join("::")
-    }
-
-    /// The first name of the path, which may be an item of the notebook.
-    pub(crate) fn root(&self) -> &str {
-        self.segments.first().map_or("", |range| &self.source.text[range.clone()])
     }
 }

@@ -15,7 +15,7 @@ mod split;
 
 pub(crate) use assemble::{Form, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
 pub(crate) use complete::{IsComplete, is_complete};
-pub(crate) use item::{Item, ItemKind, Use};
+pub(crate) use item::{Item, Use};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use plan::{CellPlan, Known, Static, plan};
 pub(crate) use source::{Generated, Source, UserPiece};

@@ -15,6 +15,7 @@ use super::split::Parsed;
 /// else defines it, so that they never clash with the user's own.
 pub(crate) const PRELUDE: &[&str] = &[
     "CancelledError",
+    "Coroutine",
     "EventLoop",
     "Exception",
     "InvalidStateError",
@@ -46,6 +47,8 @@ pub(crate) struct Known<'a> {
     pub(crate) uses: &'a [Arc<Use>],
     /// The variables and their types.
     pub(crate) variables: &'a BTreeMap<String, String>,
+    /// The variables that the cell's own definitions outdate, so that it cannot use them.
+    pub(crate) outdated: &'a BTreeMap<String, String>,
     /// The notebook's statics.
     pub(crate) statics: &'a BTreeMap<String, Static>,
 }
@@ -92,21 +95,23 @@ impl CellPlan {
 
 /// Plans the crate of a cell.
 pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
-    let replaced = |earlier: &Item| parsed.items.iter().any(|new| new.replaces(earlier));
+    let replaced = |earlier: &Item| {
+        parsed.items.iter().any(|new| new.replaces(earlier))
+            || parsed.uses.iter().any(|import| import.binds.as_deref() == Some(earlier.key.as_str()))
+    };
     let candidates: Vec<&Arc<Item>> = known.items.iter().filter(|earlier| !replaced(earlier)).collect();
     let uses = remaining_uses(&parsed, known.uses);
 
     let takes: Vec<(String, String)> = known
         .variables
         .iter()
-        .filter(|(name, _)| parsed.mentions.contains(*name))
+        .filter(|(name, _)| parsed.mentions.contains(*name) && !known.outdated.contains_key(*name))
         .map(|(name, ty)| (name.clone(), ty.clone()))
         .collect();
 
     let mut wanted = parsed.mentions.clone();
     wanted.extend(parsed.items.iter().flat_map(|item| item.mentions.iter().cloned()));
     wanted.extend(takes.iter().flat_map(|(_, ty)| identifiers_in(ty).map(str::to_owned)));
-    wanted.extend(uses.iter().chain(&parsed.uses).map(|import| import.root().to_owned()));
     wanted.extend(
         uses.iter()
             .chain(&parsed.uses)
@@ -189,7 +194,7 @@ mod tests {
         for (index, text) in earlier.iter().enumerate() {
             items.extend(split(&format!("In[{index}]"), text).unwrap().items);
         }
-        let known = Known { items: &items, uses: &[], variables: &BTreeMap::new(), statics: &BTreeMap::new() };
+        let known = Known { items: &items, uses: &[], variables: &BTreeMap::new(), outdated: &BTreeMap::new(), statics: &BTreeMap::new() };
         plan(split("In[9]", cell).unwrap(), known).items.iter().map(|item| item.key.clone()).collect()
     }
 
@@ -219,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_prelude_gives_way_to_the_users_names() {
-        let known = Known { items: &[], uses: &[], variables: &BTreeMap::new(), statics: &BTreeMap::new() };
+        let known = Known { items: &[], uses: &[], variables: &BTreeMap::new(), outdated: &BTreeMap::new(), statics: &BTreeMap::new() };
         assert_eq!(plan(split("In[1]", "sleep(1).await").unwrap(), known).prelude, ["sleep"]);
         assert!(plan(split("In[1]", "fn sleep() {} sleep()").unwrap(), known).prelude.is_empty());
         assert!(plan(split("In[1]", "use tokio::time::sleep; sleep(d).await").unwrap(), known).prelude.is_empty());

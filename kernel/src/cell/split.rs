@@ -40,6 +40,8 @@ pub(crate) struct Statement {
     pub(crate) binds: Vec<String>,
     /// Where the pattern of the `let` stands.
     pub(crate) pattern: Option<Range<usize>>,
+    /// Whether it is a `let` of a reference, which ends with the cell in any case.
+    pub(crate) borrows: bool,
     /// Whether it surely runs to its end, as a `let` of a literal does.
     pub(crate) harmless: bool,
     /// Whether it is the expression whose value the cell shows.
@@ -103,19 +105,26 @@ impl Parsed {
                 // A variable without a value yet may not have one at the end: it belongs to its own cell only.
                 let binds = if local.init.is_some() { binds.names } else { Vec::new() };
                 let pattern = Some(local.pat.span().byte_range());
-                self.statements.push(Statement { range, binds, pattern, harmless, shown: false });
+                let borrows = local.init.as_ref().is_some_and(|init| matches!(*init.expr, Expr::Reference(_)));
+                self.statements.push(Statement { range, binds, pattern, borrows, harmless, shown: false });
             }
-            Stmt::Expr(_, semicolon) => {
-                mentions::collect(statement.to_token_stream(), &mut self.mentions);
-                let shown = last && semicolon.is_none();
-                self.statements.push(Statement { range, binds: Vec::new(), pattern: None, harmless: false, shown });
-            }
+            Stmt::Expr(_, semicolon) => self.add_expression(statement.to_token_stream(), range, last && semicolon.is_none()),
             Stmt::Macro(ref call) => {
-                mentions::collect(statement.to_token_stream(), &mut self.mentions);
-                let shown = last && call.semi_token.is_none();
-                self.statements.push(Statement { range, binds: Vec::new(), pattern: None, harmless: false, shown });
+                self.add_expression(statement.to_token_stream(), range, last && call.semi_token.is_none());
             }
         }
+    }
+
+    fn add_expression(&mut self, tokens: TokenStream, range: Range<usize>, shown: bool) {
+        mentions::collect(tokens, &mut self.mentions);
+        self.statements.push(Statement {
+            range,
+            binds: Vec::new(),
+            pattern: None,
+            borrows: false,
+            harmless: false,
+            shown,
+        });
     }
 
     fn add_uses(&mut self, item: &syn::ItemUse) {

@@ -90,10 +90,16 @@ impl Diagnostic {
         self.spans.iter().find(|span| span.primary)
     }
 
+    /// Whether the user would read the same twice.
+    pub(crate) fn says_the_same_as(&self, other: &Diagnostic) -> bool {
+        let place = |diagnostic: &Diagnostic| diagnostic.primary().map(|span| (Arc::as_ptr(&span.source), span.range.clone()));
+        self.message == other.message && self.code == other.code && place(self) == place(other)
+    }
+
     /// Whether it says that a name is not known, which a later cell may mend.
     pub(crate) fn is_unresolved_name(&self) -> bool {
         match self.code.as_deref() {
-            Some("E0405" | "E0412" | "E0422" | "E0423" | "E0425" | "E0432" | "E0433" | "E0531" | "E0574") => true,
+            Some("E0405" | "E0412" | "E0422" | "E0423" | "E0425" | "E0433" | "E0531" | "E0574") => true,
             Some(_) => false,
             None => self.message.starts_with("cannot find macro"),
         }

@@ -5,11 +5,12 @@
 //! opinion on the cell as the user wrote it, flat: either it is right, and its words are about the user's code, or the
 //! levels were to blame.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cell::{CellPlan, Form, Generated, Site, SiteMode, Source, SyntaxError, assemble, assemble_unparsed};
+use crate::cell::{CellPlan, Form, Generated, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed};
 use crate::compile::{
     CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable,
 };
@@ -27,8 +28,10 @@ pub(super) struct Built {
     pub(super) warnings: Vec<Diagnostic>,
     /// The variables that end with the cell, and why.
     pub(super) ended: BTreeMap<String, Ended>,
-    /// The names that the cell's items use and nobody has defined yet.
-    pub(super) pending: Vec<String>,
+    /// Earlier imports that have lost what they import, and are no more.
+    pub(super) dropped_uses: Vec<Arc<Use>>,
+    /// What the user should know, although nothing is wrong with the cell.
+    pub(super) notes: Vec<String>,
 }
 
 /// Why there is nothing to run.
@@ -49,11 +52,13 @@ impl From<CompileError> for Refusal {
 /// Compiles the cell that messages call `label`, in a notebook with the given variables.
 pub(super) async fn build(
     compiler: &Compiler,
-    plan: &CellPlan,
+    plan: &mut CellPlan,
     variables: &BTreeMap<String, String>,
     label: &str,
 ) -> Result<Built, Refusal> {
     let mut form = Form::Levels;
+    let mut dropped_uses = Vec::new();
+    let mut notes = Vec::new();
     let mut modes: BTreeMap<u32, SiteMode> = BTreeMap::new();
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
     let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
@@ -74,7 +79,7 @@ pub(super) async fn build(
                     .map(|(site, _)| *site)
                     .collect();
                 if futures.is_empty() {
-                    return Ok(finish(compiled, generated, &sites, ended, label));
+                    return Ok(Built { dropped_uses, notes, ..finish(compiled, generated, &sites, ended, label) });
                 }
                 modes.extend(futures.into_iter().map(|site| (site, SiteMode::Boxed)));
             }
@@ -96,8 +101,14 @@ pub(super) async fn build(
                     form = Form::Flat;
                     modes.clear();
                     ended.clear();
-                } else if let Some(pending) = pending_names(plan, variables, &diagnostics) {
-                    return Ok(Built { pending, ..Built::default() });
+                } else if let Some(broken) = broken_import(plan, &diagnostics) {
+                    let (path, label) = (broken.path(), &broken.source.label);
+                    notes.push(format!("`use {path}` of {label} is no more: it has nothing to import"));
+                    plan.uses.retain(|import| !Arc::ptr_eq(import, &broken));
+                    dropped_uses.push(broken);
+                } else if let Some(note) = excuse(plan, variables, &diagnostics) {
+                    notes.push(note);
+                    return Ok(Built { dropped_uses, notes, ..Built::default() });
                 } else {
                     return Err(Refusal::Cell(diagnostics));
                 }
@@ -127,27 +138,50 @@ fn is_about_borrowing(error: &Diagnostic) -> bool {
     matches!(number, Some(373 | 381..=384 | 499..=510 | 515 | 521 | 594 | 596 | 597 | 626 | 700..=716))
 }
 
-/// For a cell of definitions only: the names that it lacks, if it lacks nothing else. They may come in a later cell.
-fn pending_names(
-    plan: &CellPlan,
-    variables: &BTreeMap<String, String>,
-    diagnostics: &[Diagnostic],
-) -> Option<Vec<String>> {
+/// An import of an earlier cell that rustc cannot resolve any more.
+fn broken_import(plan: &CellPlan, diagnostics: &[Diagnostic]) -> Option<Arc<Use>> {
+    let is_broken = |import: &&Arc<Use>| errors(diagnostics).any(|error| is_within(import, error));
+    plan.uses.iter().find(is_broken).cloned()
+}
+
+fn is_within(import: &Arc<Use>, error: &Diagnostic) -> bool {
+    error.primary().is_some_and(|span| {
+        let holds = |segment: &Range<usize>| segment.contains(&span.range.start);
+        Arc::ptr_eq(&span.source, &import.source) && import.segments.iter().any(holds)
+    })
+}
+
+/// Why a cell of definitions is accepted although rustc refuses it, in words for the user: what it lacks may come in a
+/// later cell, and what no longer fits it may be redefined in the next one. Both are checked when they are used.
+fn excuse(plan: &CellPlan, variables: &BTreeMap<String, String>, diagnostics: &[Diagnostic]) -> Option<String> {
+    if plan.runs() {
+        return None;
+    }
+    let of_this_cell = |error: &&Diagnostic| {
+        error.primary().is_none_or(|span| Arc::ptr_eq(&span.source, &plan.parsed.source))
+    };
+    if !errors(diagnostics).any(|error| of_this_cell(&error)) {
+        let cells = errors(diagnostics).filter_map(|error| Some(error.primary()?.source.label.clone()));
+        let cells: Vec<String> = cells.collect::<BTreeSet<_>>().into_iter().collect();
+        let cells = cells.join(" and ");
+        return Some(format!("what {cells} defines no longer fits this; it is checked again when it is used"));
+    }
     let excusable = |error: &Diagnostic| {
         // A variable is never visible in a function, however late it comes.
         let variable = error.unresolved_name().is_some_and(|name| variables.contains_key(name));
-        // A name that rustc knows how to import, and a macro, are more likely forgotten than yet to come.
+        // A name that rustc knows how to import, and a macro, are more likely forgotten than yet to come; and a wrong
+        // import would be in the way of every later cell.
         let importable = error.children.iter().any(|child| child.message.contains("consider importing"));
-        error.is_unresolved_name() && error.code.is_some() && !importable && !variable
+        let imported = plan.parsed.uses.iter().any(|import| is_within(import, error));
+        error.is_unresolved_name() && error.code.is_some() && !importable && !variable && !imported
     };
-    if plan.runs() || !errors(diagnostics).all(excusable) {
+    if !errors(diagnostics).filter(of_this_cell).all(excusable) {
         return None;
     }
-    let mut names: Vec<String> =
-        errors(diagnostics).filter_map(|error| error.unresolved_name().map(str::to_owned)).collect();
-    names.sort();
-    names.dedup();
-    Some(names)
+    let names = errors(diagnostics).filter_map(|error| Some(format!("`{}`", error.unresolved_name()?)));
+    let names: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    Some(format!("{} {are} not defined yet; this cell is kept, and checked when it is used", names.join(", ")))
 }
 
 fn finish(
@@ -164,7 +198,7 @@ fn finish(
         ended.insert(sites[*site as usize].name.clone(), Ended::Unnameable(label.to_owned()));
     }
     let discard = unnameable.into_keys().collect();
-    Built { library, generated, types, discard, warnings, ended, pending: Vec::new() }
+    Built { library, generated, types, discard, warnings, ended, ..Built::default() }
 }
 
 /// What is wrong with a text that could not be parsed, in rustc's words if it has any.

@@ -1,9 +1,11 @@
 //! What the user reads when a cell does not go well. Called by the engine; renders, and decides nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use boucle_wire::Failure;
 
+use super::Outdated;
 use super::build::Built;
 use crate::cell::{CellPlan, Source};
 use crate::compile::{Diagnostic, Level, render::render};
@@ -28,8 +30,13 @@ pub(super) fn not_ready() -> ErrorReport {
 
 /// rustc refused the cell.
 pub(super) fn refused(diagnostics: &[Diagnostic], session: &Session) -> ErrorReport {
-    let mut errors: Vec<Diagnostic> =
-        diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).cloned().collect();
+    let mut errors: Vec<Diagnostic> = Vec::new();
+    for error in diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error) {
+        // A macro, or the engine's own code, may lead rustc to the same place twice.
+        if !errors.iter().any(|earlier| earlier.says_the_same_as(error)) {
+            errors.push(error.clone());
+        }
+    }
     for error in &mut errors {
         if let Some(help) = help_for(error, session) {
             error.children.push(help);
@@ -47,7 +54,7 @@ fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
     let name = error.unresolved_name()?;
     let message = if let Some(ended) = session.ended(name) {
         ended.explain(name)
-    } else if session.known().variables.contains_key(name) {
+    } else if session.has_variable(name) {
         format!(
             "`{name}` is a variable of the notebook, which functions cannot see; pass it as an argument, or make it a `static`"
         )
@@ -64,8 +71,8 @@ fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
     })
 }
 
-/// Shows what rustc warns about in the cell, and what the cell still lacks.
-pub(super) fn publish_warnings(built: &Built, plan: &CellPlan, publisher: &Publisher) {
+/// Shows what rustc warns about in the cell, what it still lacks, and what it takes with it.
+pub(super) fn publish_notes(built: &Built, plan: &CellPlan, outdated: &Outdated, publisher: &Publisher) {
     let patterns: Vec<_> = plan.parsed.statements.iter().filter_map(|statement| statement.pattern.clone()).collect();
     let concerns_the_cell = |warning: &&Diagnostic| {
         let Some(primary) = warning.primary() else { return false };
@@ -87,14 +94,16 @@ pub(super) fn publish_warnings(built: &Built, plan: &CellPlan, publisher: &Publi
     if !shown.is_empty() {
         publisher.stream(StreamName::Stderr, shown.join("\n\n") + "\n");
     }
-    if !built.pending.is_empty() {
-        let names: Vec<String> = built.pending.iter().map(|name| format!("`{name}`")).collect();
-        let text = format!("kept, to be checked when it is used: not defined yet: {}", names.join(", "));
-        publisher.display_data(
-            MimeBundle::from_iter([("text/plain".to_owned(), text.into())]),
-            MimeBundle::new(),
-            None,
-        );
+    let mut notes = built.notes.clone();
+    if !outdated.is_empty() {
+        let names: Vec<String> = outdated.keys().map(|name| format!("`{name}`")).collect();
+        let types: BTreeSet<String> = outdated.values().map(|ty| format!("`{ty}`")).collect();
+        let types: Vec<String> = types.into_iter().collect();
+        notes.push(format!("dropped, because {} changes: {}", types.join(", "), names.join(", ")));
+    }
+    if !notes.is_empty() {
+        let data = MimeBundle::from_iter([("text/plain".to_owned(), notes.join("\n").into())]);
+        publisher.display_data(data, MimeBundle::new(), None);
     }
 }
 
