@@ -203,8 +203,10 @@ impl Engine {
             return Err(report::keyboard_interrupt());
         }
         match worker.run(run, publisher, count, &mut interrupts).await {
-            Ended::Done(Done { stored, variables, failure, .. }) => {
-                self.session.commit_statics(plan);
+            Ended::Done(Done { loaded, stored, variables, failure, .. }) => {
+                if loaded {
+                    self.session.commit_statics(plan);
+                }
                 self.session.commit_variables(&label, &stored, &built.types, &variables, &built.ended);
                 match failure {
                     None => Ok(()),

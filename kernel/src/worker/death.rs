@@ -27,7 +27,11 @@ impl Death {
                 "MemoryExhausted",
                 format!("the cell ran out of memory: {}", last_line(last_words, "memory allocation of")),
             ),
-            (Some(libc::SIGABRT), _) if let Some(panic) = panic => {
+            // A panic that was caught has nothing to do with a later abort.
+            (Some(libc::SIGABRT), _)
+                if let Some(panic) = panic
+                    && last_words.contains("panic") =>
+            {
                 let place = panic
                     .location
                     .as_ref()

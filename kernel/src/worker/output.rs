@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
@@ -17,6 +18,9 @@ use crate::publish::{Publisher, StreamName};
 
 /// Messages a second at the most; Jupyter's server cuts a kernel off that exceeds 1,000.
 const RATE: u32 = 50;
+
+/// How much is read in one turn, in bytes: enough to be fast, little enough for others to have theirs.
+const AT_ONCE: usize = 1 << 18;
 
 /// How much of the last words on stderr is kept, in bytes, to explain a death.
 const LAST_WORDS: usize = 4096;
@@ -94,16 +98,17 @@ impl Pump {
                     }
                 },
                 () = tokio::time::sleep_until(due), if waiting => self.publish(),
-                () = stdout.readable(), if stdout_open => self.read(0),
-                () = stderr.readable(), if stderr_open => self.read(1),
+                () = stdout.readable(), if stdout_open => drop(self.read(0)),
+                () = stderr.readable(), if stderr_open => drop(self.read(1)),
             }
         }
     }
 
-    /// Takes what one stream holds now, and publishes it unless that would be too soon.
-    fn read(&mut self, index: usize) {
+    /// Takes what one stream holds now, and publishes it unless that would be too soon. The number of bytes.
+    fn read(&mut self, index: usize) -> usize {
         let stream = &mut self.streams[index];
-        let (text, bytes) = stream.take(false);
+        let (text, bytes) = stream.take();
+        let length = bytes.len();
         if stream.name == StreamName::Stderr {
             self.last_words.extend_from_slice(&bytes);
             let surplus = self.last_words.len().saturating_sub(LAST_WORDS);
@@ -114,13 +119,21 @@ impl Pump {
         if self.published_at.elapsed() >= Duration::from_secs(1) / RATE {
             self.publish();
         }
+        length
     }
 
+    /// Publishes what had been written when this was called. What a thread goes on to write can wait.
     fn drain(&mut self) {
-        self.read(0);
-        self.read(1);
         for index in 0..2 {
-            let (rest, _) = self.streams[index].take(true);
+            let mut left = self.streams[index].waiting();
+            loop {
+                let read = self.read(index);
+                left = left.saturating_sub(read);
+                if left == 0 || read == 0 {
+                    break;
+                }
+            }
+            let rest = self.streams[index].flush();
             self.join(self.streams[index].name, rest);
         }
         self.publish();
@@ -149,6 +162,8 @@ struct Stream {
     pipe: AsyncFd<PipeReader>,
     /// The beginning of a character whose rest has not come yet.
     partial: Vec<u8>,
+    /// Whether the last read has left something, so that the next need not wait.
+    more: bool,
     open: bool,
 }
 
@@ -156,38 +171,56 @@ impl Stream {
     fn new(name: StreamName, pipe: PipeReader) -> io::Result<Stream> {
         // SAFETY: the registration owns the pipe, which so stays open for as long as it is watched.
         let pipe = unsafe { AsyncFd::register(pipe) }?;
-        Ok(Stream { name, pipe, partial: Vec::new(), open: true })
+        Ok(Stream { name, pipe, partial: Vec::new(), more: false, open: true })
     }
 
     /// Resolves when there is something to read, or the other end has been closed.
     async fn readable(&self) {
+        if self.more {
+            // Others have their turn first: the kernel has only one thread.
+            return tokio::task::yield_now().await;
+        }
         if let Ok(mut guard) = self.pipe.readable().await {
-            // Reading goes past tokio, to the very end of what is there; so ask the system again next time.
+            // Reading goes past tokio; so ask the system again next time.
             guard.clear_ready();
         }
     }
 
-    /// All that can be read now, up to a bound that lets others have their turn: as text, and as it came. With `end`,
-    /// a character that was begun counts as broken.
-    fn take(&mut self, end: bool) -> (String, Vec<u8>) {
+    /// What can be read now, up to [`AT_ONCE`]: as text, and as it came.
+    fn take(&mut self) -> (String, Vec<u8>) {
         let mut bytes = std::mem::take(&mut self.partial);
         let mut chunk = vec![0; 1 << 16];
-        loop {
+        self.more = true;
+        while self.more && self.open && bytes.len() < AT_ONCE {
             match self.pipe.get_ref().read(&mut chunk) {
-                Ok(0) => {
-                    self.open = false;
-                    break;
-                }
+                Ok(0) => self.open = false,
                 Ok(length) => bytes.extend_from_slice(&chunk[..length]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
+                    self.more = false;
                     self.open &= error.kind() == io::ErrorKind::WouldBlock;
-                    break;
                 }
             }
         }
-        let text = decode(&mut bytes, &mut self.partial, end || !self.open);
+        self.more &= self.open;
+        let text = decode(&mut bytes, &mut self.partial, !self.open);
         (text, bytes)
+    }
+
+    /// What is left of a character that was begun and will not be finished.
+    fn flush(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.partial);
+        decode(&mut bytes, &mut self.partial, true)
+    }
+
+    /// How many bytes wait in the pipe.
+    fn waiting(&self) -> usize {
+        let mut length: libc::c_int = 0;
+        // SAFETY: the descriptor is open and the number lives during the call.
+        match unsafe { libc::ioctl(self.pipe.as_raw_fd(), libc::FIONREAD, &raw mut length) } {
+            0 => usize::try_from(length).unwrap_or(0),
+            _ => 0,
+        }
     }
 }
 

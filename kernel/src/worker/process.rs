@@ -21,6 +21,11 @@ use crate::publish::{MimeBundle, Publisher, StreamName};
 /// How long a cell may take to react to an interrupt before the user is told that it does not.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+const NO_REACTION: &str = "\
+The cell does not react to the interrupt: it is in code that cannot be interrupted.
+Interrupt once more to end its process; the variables will be lost, functions and types stay.
+";
+
 /// A worker that is ready for a cell.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -124,6 +129,13 @@ impl Worker {
                         show(publisher, execution_count, result, data);
                     }
                     Ok(FromWorker::Panicking(failure)) => panic = Some(failure),
+                    Ok(FromWorker::Interrupted { waiting, .. }) => {
+                        if waiting && !told {
+                            self.output.drain().await;
+                            publisher.stream(StreamName::Stderr, NO_REACTION.to_owned());
+                        }
+                        told = waiting;
+                    }
                     Ok(FromWorker::Done(_) | FromWorker::Hello { .. }) => {}
                     Err(_) => return Ended::Died(self.bury(panic.as_ref()).await),
                 },
@@ -137,11 +149,9 @@ impl Worker {
                     // If the worker has just died, the next frame says so.
                     let _ = self.send(&ToWorker::Interrupt { cell }).await;
                 }
-                () = at(patience), if !told => {
-                    told = true;
-                    self.output.drain().await;
-                    publisher.stream(StreamName::Stderr, "The cell does not react to the interrupt: it is in code that cannot be interrupted.\n\
-                        Interrupt once more to end its process; the variables will be lost, functions and types stay.\n".to_owned());
+                () = at(patience) => {
+                    patience = None;
+                    let _ = self.send(&ToWorker::IsInterrupted { cell }).await;
                 }
             }
         }

@@ -24,6 +24,11 @@ pub const MAX_FRAME: u32 = 1 << 30;
 pub enum ToWorker {
     /// Load a compiled cell and run it.
     Run(Run),
+    /// Ask whether an interrupt of this cell is still waiting to be raised.
+    IsInterrupted {
+        /// The number of the [`Run`].
+        cell: u64,
+    },
     /// Raise `KeyboardInterrupt` in the cell with this number; ignored when that cell is not the one that runs.
     Interrupt {
         /// The number of the [`Run`] that the user wants to stop.
@@ -82,6 +87,13 @@ pub enum FromWorker {
     },
     /// The cell's thread panics. Sent before the stack unwinds, for the case that it cannot, and the process aborts.
     Panicking(Failure),
+    /// The answer to [`ToWorker::IsInterrupted`].
+    Interrupted {
+        /// The number of the run.
+        cell: u64,
+        /// Whether the cell has not reacted yet.
+        waiting: bool,
+    },
     /// The cell has ended.
     Done(Done),
 }
@@ -91,6 +103,8 @@ pub enum FromWorker {
 pub struct Done {
     /// The number of the run.
     pub cell: u64,
+    /// Whether the library could be loaded, so that what it defines is there.
+    pub loaded: bool,
     /// The variables that this run stored, with the site in the generated code where it happened.
     pub stored: Vec<Stored>,
     /// The names of all variables that exist now.

@@ -43,7 +43,9 @@ impl Kernel {
         let kernel = Kernel { writer, running: Arc::default() };
         let (sender, runs) = channel();
         let running = kernel.running.clone();
-        thread::Builder::new().name("boucle-control".into()).spawn(move || listen(&reader, &running, &sender))?;
+        let answers = kernel.clone();
+        let listen = move || listen(&reader, &answers, &running, &sender);
+        thread::Builder::new().name("boucle-control".into()).spawn(listen)?;
         Ok((kernel, runs))
     }
 
@@ -51,12 +53,6 @@ impl Kernel {
     pub(crate) fn send(&self, frame: &FromWorker) -> Result<(), FrameError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         boucle_wire::write(&*writer, frame)
-    }
-
-    /// From now on, interrupts for this cell are heard.
-    pub(crate) fn begin(&self, cell: u64) {
-        *self.running.lock() = Some(cell);
-        self.running.begun.notify_all();
     }
 
     /// From now on, no interrupt is heard; one that came too late is forgotten.
@@ -89,7 +85,7 @@ impl Running {
     }
 }
 
-fn listen(mut reader: &UnixStream, running: &Running, runs: &Sender<Run>) {
+fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, runs: &Sender<Run>) {
     loop {
         match boucle_wire::read(&mut reader) {
             Ok(ToWorker::Run(run)) => {
@@ -105,6 +101,11 @@ fn listen(mut reader: &UnixStream, running: &Running, runs: &Sender<Run>) {
                 if *current == Some(cell) {
                     asyncio::interrupt::request();
                 }
+            }
+            Ok(ToWorker::IsInterrupted { cell }) => {
+                let waiting = *running.lock() == Some(cell) && asyncio::interrupt::is_pending();
+                // If the kernel is gone, the next read says so.
+                let _ = kernel.send(&FromWorker::Interrupted { cell, waiting });
             }
             Err(_) => end_everything(),
         }

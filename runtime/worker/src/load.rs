@@ -1,5 +1,6 @@
 //! Opens the libraries that hold cells: the only place that does, and none is ever closed. Called by `run`.
 
+use std::error::Error;
 use std::path::Path;
 
 use asyncio::cell::{Ending, Scope};
@@ -11,11 +12,15 @@ pub(crate) type Entry = fn(&Scope) -> Ending;
 /// Opens a library and finds the cell in it; `None` if it holds only definitions.
 ///
 /// # Errors
-/// The dynamic linker's words.
-pub(crate) fn load(library: &Path) -> Result<Option<Entry>, libloading::Error> {
+/// What the dynamic linker says.
+pub(crate) fn load(library: &Path) -> Result<Option<Entry>, String> {
     // SAFETY: the kernel has compiled the library for this very process, against the `asyncio` and std that are loaded
     // here; it has no initializers of its own. Its statics are visible to later cells, which declare them.
-    let library = unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) }?;
+    let library = unsafe { Library::open(Some(library), RTLD_NOW | RTLD_GLOBAL) };
+    let library = library.map_err(|error| {
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        format!("the compiled cell cannot be loaded: {cause}")
+    })?;
     // SAFETY: the kernel gives the function this name and type.
     let entry: Option<Entry> =
         unsafe { library.get::<Entry>(b"boucle_cell\0") }.ok().map(|symbol: Symbol<Entry>| *symbol);

@@ -41,6 +41,9 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     let shower = kernel.clone();
     let scope = Scope::new(move |result, representations| run::show(&shower, result, representations));
     kernel.send(&FromWorker::Hello { version: VERSION })?;
+    // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.
+    let any_loop = asyncio::new_event_loop();
+    let _context = any_loop.enter();
     for cell in runs {
         let done = run::run(&scope, &kernel, cell);
         kernel.send(&FromWorker::Done(done))?;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use asyncio::cell::{Ending, Failed, Scope};
+use asyncio::cell::{Failed, Scope};
 use asyncio::error::Exception;
 use boucle_wire::{Done, Failure, FromWorker, Run, Stored};
 
@@ -19,34 +19,25 @@ const FLUSH_EVERY: Duration = Duration::from_millis(50);
 /// Runs a cell to its end.
 pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Done {
     let Run { cell, library, forget, discard, file, pieces } = run;
-    kernel.begin(cell);
     places::add(file, pieces);
     // What an earlier cell caught itself is no business of this one.
     places::take_last();
+    let entry = load::load(&library);
+    let loaded = entry.is_ok();
     let ending = catch_unwind(AssertUnwindSafe(|| {
         scope.begin(&forget, discard);
-        call(scope, &library)
+        match entry {
+            Ok(Some(entry)) => entry(scope),
+            Ok(None) => Ok(()),
+            Err(message) => Err(Box::new(asyncio::RuntimeError::new(message)) as Box<dyn Any + Send>),
+        }
     }));
     let failure = ending.and_then(|ending| ending).err().map(describe);
     // stdout is line-buffered; the rest of it belongs before the reply. When it is closed, so be it.
     let _ = io::stdout().flush();
     kernel.end();
     let stored = scope.stored().into_iter().map(|stored| Stored { name: stored.name, site: stored.site }).collect();
-    Done { cell, stored, variables: scope.names(), failure }
-}
-
-fn call(scope: &Scope, library: &std::path::Path) -> Ending {
-    let event_loop = asyncio::get_event_loop();
-    // Plain code may use tokio's sockets and timers, as if the loop ran.
-    let _context = (!event_loop.is_closed()).then(|| event_loop.enter());
-    match load::load(library) {
-        Ok(Some(entry)) => entry(scope),
-        Ok(None) => Ok(()),
-        Err(error) => {
-            let message = format!("the compiled cell cannot be loaded: {error}");
-            Err(Box::new(asyncio::RuntimeError::new(message)))
-        }
-    }
+    Done { cell, loaded, stored, variables: scope.names(), failure }
 }
 
 /// What ended a cell, in words.
