@@ -92,7 +92,8 @@ impl Session {
         }
         loop {
             let shapes = self.items.iter().filter(|item| item.mentions.iter().any(|name| changed.contains(name)));
-            let more: Vec<String> = shapes.flat_map(|item| item.shapes()).filter(|name| !changed.contains(name)).collect();
+            let more: Vec<String> =
+                shapes.flat_map(|item| item.shapes()).filter(|name| !changed.contains(name)).collect();
             if more.is_empty() {
                 break;
             }
@@ -274,11 +275,21 @@ mod tests {
     #[test]
     fn whatever_shapes_a_type_outdates_its_values() {
         check_outdated(&["const N: usize = 2; struct P { a: [u8; N] }"], &["P"], "const N: usize = 64;", &["P"]);
-        check_outdated(&["mod m { pub struct P(pub u8); }"], &["m::P"], "mod m { pub struct P(pub String); }", &["m::P"]);
+        check_outdated(
+            &["mod m { pub struct P(pub u8); }"],
+            &["m::P"],
+            "mod m { pub struct P(pub String); }",
+            &["m::P"],
+        );
         check_outdated(&["trait T { fn a(&self); }"], &["Box<dyn T>"], "trait T { fn b(&self); }", &["Box<dyn T>"]);
         check_outdated(&["use a::X; struct P { x: X }"], &["P"], "use b::X;", &["P"]);
         let with_type = "struct X; impl Tr for X { type Out = u8; } struct P { x: <X as Tr>::Out }";
         check_outdated(&[with_type], &["P"], "impl Tr for X { type Out = String; }", &["P"]);
-        check_outdated(&["const fn n() -> usize { 2 } struct P { a: [u8; n()] }"], &["P"], "const fn n() -> usize { 3 }", &["P"]);
+        check_outdated(
+            &["const fn n() -> usize { 2 } struct P { a: [u8; n()] }"],
+            &["P"],
+            "const fn n() -> usize { 3 }",
+            &["P"],
+        );
     }
 }

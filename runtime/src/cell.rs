@@ -4,11 +4,13 @@
 //! Everything generic is thin: it is compiled again in every cell, so it boxes what it is given and calls code that is
 //! not generic and lives in this library.
 
+mod never;
 mod scope;
 mod show;
 mod wait;
 
 pub use crate::interrupt::{checkpoint, interruptible_sleep as thread_sleep};
+pub use never::Never;
 pub use scope::{Ending, Failed, Question, Scope, StoredAt, question, returned};
 pub use show::{Show, ShowDebug, ShowType};
 pub use wait::{coroutine, wait};

@@ -59,7 +59,7 @@ pub(crate) const STATIC_PREFIX: &str = "boucle_static_";
 
 const LINTS: &str = "#![allow(dead_code,unused_imports,unused_macros,static_mut_refs)]";
 const SHOW: &str = ") { __boucle_value => { use ::asyncio::cell::{ShowDebug as _, ShowType as _}; \
-                    (&::asyncio::cell::Show(__boucle_value)).show(__boucle); } }";
+                    (&::asyncio::cell::Show(__boucle_value)).__boucle_show(__boucle); } }";
 
 /// The crate of a cell, and its stores by site number.
 pub(crate) fn assemble(plan: &CellPlan, form: Form, modes: &BTreeMap<u32, SiteMode>) -> (Generated, Vec<Site>) {
@@ -67,6 +67,8 @@ pub(crate) fn assemble(plan: &CellPlan, form: Form, modes: &BTreeMap<u32, SiteMo
     let parsed = &plan.parsed;
     for range in &parsed.attributes {
         writer.out.user(&parsed.source, range.clone());
+        // `//!` reaches to the end of its line.
+        writer.out.glue("\n");
     }
     writer.out.glue(LINTS);
     if !plan.prelude.is_empty() {
@@ -100,6 +102,11 @@ pub(crate) fn assemble_unparsed(source: &Arc<Source>, lexical: bool) -> Generate
     out
 }
 
+/// A name as it may be written anywhere, even if it is a keyword.
+fn raw(name: &str) -> String {
+    if syn::parse_str::<syn::Ident>(name).is_ok() { name.to_owned() } else { format!("r#{name}") }
+}
+
 struct Writer<'a> {
     out: Generated,
     sites: Vec<Site>,
@@ -112,7 +119,7 @@ impl Writer<'_> {
             "#[unsafe(no_mangle)] pub fn boucle_cell(__boucle: &::asyncio::cell::Scope) -> ::asyncio::cell::Ending {",
         );
         for (name, ty) in &plan.takes {
-            self.out.glue(&format!("let mut {name}: {ty} = __boucle.take({name:?});"));
+            self.out.glue(&format!("let mut {}: {ty} = __boucle.take({name:?});", raw(name)));
         }
         let mut levels: Vec<Vec<u32>> = Vec::new();
         let mut open: Vec<u32> = plan.takes.iter().map(|(name, _)| self.site(name)).collect();
@@ -163,10 +170,10 @@ impl Writer<'_> {
         // The latest of several variables of one name comes first: the first one stored in a run is the one kept.
         for &site in sites.iter().rev() {
             let name = &self.sites[site as usize].name;
-            let plain = name.strip_prefix("r#").unwrap_or(name);
+            let raw = raw(name);
             let call = match self.modes.get(&site).copied().unwrap_or_default() {
-                SiteMode::Keep => format!("__boucle.put({site}, {plain:?}, {name});"),
-                SiteMode::Boxed => format!("__boucle.put({site}, {plain:?}, ::asyncio::cell::coroutine({name}));"),
+                SiteMode::Keep => format!("__boucle.put({site}, {name:?}, {raw});"),
+                SiteMode::Boxed => format!("__boucle.put({site}, {name:?}, ::asyncio::cell::coroutine({raw}));"),
                 SiteMode::Omit => continue,
             };
             self.out.store(site, &call);
@@ -213,7 +220,7 @@ impl Writer<'_> {
                 self.out.user(&item.source, item.range.clone());
                 // An import makes the macro known everywhere, before its definition too.
                 if !item.text().contains("macro_export") {
-                    self.out.glue(&format!(" pub(crate) use {};", item.key));
+                    self.out.glue(&format!(" pub(crate) use {};", raw(&item.key)));
                 }
             }
             _ => self.out.user(&item.source, item.range.clone()),

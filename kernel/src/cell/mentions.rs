@@ -13,8 +13,7 @@ pub(crate) fn collect(tokens: TokenStream, names: &mut BTreeSet<String>) {
     for token in tokens {
         match token {
             TokenTree::Ident(ident) => {
-                let name = ident.to_string();
-                names.insert(name.strip_prefix("r#").map_or(name.clone(), str::to_owned));
+                names.insert(plain(&ident));
             }
             TokenTree::Group(group) => collect(group.stream(), names),
             TokenTree::Literal(literal) => {
@@ -28,6 +27,12 @@ pub(crate) fn collect(tokens: TokenStream, names: &mut BTreeSet<String>) {
             TokenTree::Punct(_) => {}
         }
     }
+}
+
+/// A name without the `r#` that a keyword needs.
+pub(crate) fn plain(ident: &proc_macro2::Ident) -> String {
+    let name = ident.to_string();
+    name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
 }
 
 /// The identifiers in a stretch of source that may not be valid Rust on its own, such as a type's printed name.

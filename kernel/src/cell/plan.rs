@@ -194,7 +194,13 @@ mod tests {
         for (index, text) in earlier.iter().enumerate() {
             items.extend(split(&format!("In[{index}]"), text).unwrap().items);
         }
-        let known = Known { items: &items, uses: &[], variables: &BTreeMap::new(), outdated: &BTreeMap::new(), statics: &BTreeMap::new() };
+        let known = Known {
+            items: &items,
+            uses: &[],
+            variables: &BTreeMap::new(),
+            outdated: &BTreeMap::new(),
+            statics: &BTreeMap::new(),
+        };
         plan(split("In[9]", cell).unwrap(), known).items.iter().map(|item| item.key.clone()).collect()
     }
 
@@ -224,7 +230,13 @@ mod tests {
 
     #[test]
     fn the_prelude_gives_way_to_the_users_names() {
-        let known = Known { items: &[], uses: &[], variables: &BTreeMap::new(), outdated: &BTreeMap::new(), statics: &BTreeMap::new() };
+        let known = Known {
+            items: &[],
+            uses: &[],
+            variables: &BTreeMap::new(),
+            outdated: &BTreeMap::new(),
+            statics: &BTreeMap::new(),
+        };
         assert_eq!(plan(split("In[1]", "sleep(1).await").unwrap(), known).prelude, ["sleep"]);
         assert!(plan(split("In[1]", "fn sleep() {} sleep()").unwrap(), known).prelude.is_empty());
         assert!(plan(split("In[1]", "use tokio::time::sleep; sleep(d).await").unwrap(), known).prelude.is_empty());

@@ -24,6 +24,7 @@ pub(crate) const WAIT: &str = "::asyncio::cell::wait(";
 pub(crate) const QUESTION: &str = "::asyncio::cell::question(";
 pub(crate) const RETURNED: &str = " ::asyncio::cell::returned(";
 pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
+pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
 
 /// What the visit found.
@@ -52,7 +53,7 @@ struct Visitor {
     rewrite: Rewrite,
     /// Whether the cell itself runs the code.
     top: bool,
-    /// Whether the compiler evaluates the code.
+    /// Whether the compiler evaluates the code, or it must not unwind: no checkpoints there.
     constant: bool,
     /// Whether a macro receives the code as tokens, and might do anything with it.
     in_macro: bool,
@@ -88,11 +89,9 @@ impl Visitor {
     /// A function's body: it begins a new world, unless the compiler evaluates it or it must not unwind.
     fn function(&mut self, signature: &syn::Signature, attributes: &[syn::Attribute], block: &syn::Block) {
         let outer = (self.top, self.constant);
-        (self.top, self.constant) = (false, signature.constness.is_some());
-        // Unwinding out of a function of another ABI would abort the process.
-        if signature.abi.is_none() {
-            self.checkpoint(block.brace_token.span.open(), attributes);
-        }
+        // Unwinding out of a function of another ABI would abort the process: nothing in it may be interrupted.
+        (self.top, self.constant) = (false, signature.constness.is_some() || signature.abi.is_some());
+        self.checkpoint(block.brace_token.span.open(), attributes);
         visit::visit_block(self, block);
         (self.top, self.constant) = outer;
     }
@@ -168,7 +167,37 @@ impl<'ast> Visit<'ast> for Visitor {
     }
 
     fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
-        self.within(false, false, |this| visit::visit_expr_closure(this, node));
+        self.within(false, false, |this| {
+            // Iterators loop without a loop of the user's, by calling closures.
+            match &*node.body {
+                syn::Expr::Block(body) if body.label.is_none() => {
+                    this.checkpoint(body.block.brace_token.span.open(), &body.attrs);
+                }
+                syn::Expr::Async(_) => {}
+                body if !this.constant && !this.in_macro => {
+                    let range = body.span().byte_range();
+                    this.insert(range.start, CLOSURE_BODY);
+                    visit::visit_expr_closure(this, node);
+                    this.insert(range.end, " }");
+                    return;
+                }
+                _ => {}
+            }
+            visit::visit_expr_closure(this, node);
+        });
+    }
+
+    fn visit_expr_repeat(&mut self, node: &'ast syn::ExprRepeat) {
+        self.visit_expr(&node.expr);
+        self.within(false, true, |this| this.visit_expr(&node.len));
+    }
+
+    fn visit_generic_argument(&mut self, node: &'ast syn::GenericArgument) {
+        self.within(false, true, |this| visit::visit_generic_argument(this, node));
+    }
+
+    fn visit_const_param(&mut self, node: &'ast syn::ConstParam) {
+        self.within(false, true, |this| visit::visit_const_param(this, node));
     }
 
     fn visit_expr_async(&mut self, node: &'ast syn::ExprAsync) {

@@ -11,9 +11,9 @@ use syn::spanned::Spanned;
 use syn::{Expr, Item as SynItem, Pat, Stmt};
 
 use super::item::{Item, ItemKind, Use};
-use super::mentions;
+use super::mentions::{self, plain};
 use super::rewrite::rewrite;
-use super::source::Source;
+use super::source::{Edit, Source};
 
 /// A cell, split.
 #[derive(Debug)]
@@ -60,18 +60,19 @@ pub(crate) struct SyntaxError {
 /// Splits the text of a cell that messages call `label`.
 pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
     proc_macro2::extra::invalidate_current_thread_spans();
-    let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| SyntaxError {
-        message: "this text cannot be read as Rust".into(),
-        at: error.span().byte_range(),
-        lexical: true,
-    })?;
-    let (attributes, statements) = syn::parse::Parser::parse2(
-        |input: syn::parse::ParseStream| Ok((syn::Attribute::parse_inner(input)?, syn::Block::parse_within(input)?)),
-        tokens,
-    )
-    .map_err(|error| SyntaxError { message: error.to_string(), at: error.span().byte_range(), lexical: false })?;
-
-    let rewritten = rewrite(&statements);
+    let (parsed, completed) = match parse(text) {
+        Ok(parsed) => (parsed, false),
+        // At the end of a cell a semicolon may be forgotten: what it would end is clear without it.
+        Err(error) => match parse(&format!("{text}{FINAL_SEMICOLON}")) {
+            Ok(parsed) => (parsed, true),
+            Err(_) => return Err(error),
+        },
+    };
+    let (attributes, statements) = parsed;
+    let mut rewritten = rewrite(&statements);
+    if completed {
+        rewritten.edits.push(Edit { range: text.len()..text.len(), insert: FINAL_SEMICOLON.into() });
+    }
     let source = Arc::new(Source { label: label.into(), text: text.into(), edits: rewritten.edits });
     let mut parsed = Parsed {
         attributes: attributes.iter().map(|attribute| attribute.span().byte_range()).collect(),
@@ -90,9 +91,29 @@ pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
     Ok(parsed)
 }
 
+/// What completes a cell whose last statement lacks its end; a comment may stand on the last line.
+const FINAL_SEMICOLON: &str = "\n;";
+
+fn parse(text: &str) -> Result<(Vec<syn::Attribute>, Vec<Stmt>), SyntaxError> {
+    let tokens: TokenStream = text.parse().map_err(|error: proc_macro2::LexError| SyntaxError {
+        message: "this text cannot be read as Rust".into(),
+        at: error.span().byte_range(),
+        lexical: true,
+    })?;
+    let cell = |input: syn::parse::ParseStream<'_>| {
+        Ok((syn::Attribute::parse_inner(input)?, syn::Block::parse_within(input)?))
+    };
+    syn::parse::Parser::parse2(cell, tokens).map_err(|error| SyntaxError {
+        message: error.to_string(),
+        at: error.span().byte_range(),
+        lexical: false,
+    })
+}
+
 impl Parsed {
     fn add(&mut self, statement: Stmt, last: bool, loops: &[usize]) {
-        let range = statement.span().byte_range();
+        let whole = statement.span().byte_range();
+        let range = whole.start..whole.end.min(self.source.text.len());
         match statement {
             Stmt::Item(SynItem::Use(item)) => self.add_uses(&item),
             Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, loops))),
@@ -108,7 +129,9 @@ impl Parsed {
                 let borrows = local.init.as_ref().is_some_and(|init| matches!(*init.expr, Expr::Reference(_)));
                 self.statements.push(Statement { range, binds, pattern, borrows, harmless, shown: false });
             }
-            Stmt::Expr(_, semicolon) => self.add_expression(statement.to_token_stream(), range, last && semicolon.is_none()),
+            Stmt::Expr(_, semicolon) => {
+                self.add_expression(statement.to_token_stream(), range, last && semicolon.is_none())
+            }
             Stmt::Macro(ref call) => {
                 self.add_expression(statement.to_token_stream(), range, last && call.semi_token.is_none());
             }
@@ -164,7 +187,7 @@ fn flatten(
         }
         syn::UseTree::Name(name) => {
             // `a::{self}` imports `a`.
-            let binds = if name.ident == "self" && depth > 0 { None } else { Some(name.ident.to_string()) };
+            let binds = if name.ident == "self" && depth > 0 { None } else { Some(plain(&name.ident)) };
             if binds.is_some() {
                 segments.push(name.ident.span().byte_range());
             }
@@ -174,7 +197,7 @@ fn flatten(
             if rename.ident != "self" || depth == 0 {
                 segments.push(rename.ident.span().byte_range());
             }
-            let binds = (rename.rename != "_").then(|| rename.rename.to_string());
+            let binds = (rename.rename != "_").then(|| plain(&rename.rename));
             leaf(segments, Some(rename.rename.span().byte_range()), binds);
         }
     }
@@ -203,7 +226,7 @@ impl Bindings {
     fn collect(&mut self, pattern: &Pat, outermost: bool) {
         match pattern {
             Pat::Ident(ident) => {
-                let name = ident.ident.to_string();
+                let name = plain(&ident.ident);
                 // Inside a pattern, a capitalized name without `@` is a constant or variant, by convention.
                 let constant = !outermost && ident.subpat.is_none() && name.starts_with(char::is_uppercase);
                 if !constant && !self.names.contains(&name) {
@@ -232,7 +255,7 @@ impl Bindings {
 fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[usize]) -> Item {
     let mut mentioned = BTreeSet::new();
     mentions::collect(item.to_token_stream(), &mut mentioned);
-    let named = |name: &syn::Ident| (name.to_string(), BTreeSet::from([name.to_string()]));
+    let named = |name: &syn::Ident| (plain(name), BTreeSet::from([plain(name)]));
     let (kind, (key, provides)) = match item {
         SynItem::Struct(item) => (ItemKind::Type, named(&item.ident)),
         SynItem::Enum(item) => (ItemKind::Type, named(&item.ident)),
@@ -241,7 +264,7 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[u
         SynItem::Trait(item) => {
             let (key, mut provides) = named(&item.ident);
             provides.extend(item.items.iter().filter_map(|item| match item {
-                syn::TraitItem::Fn(item) => Some(item.sig.ident.to_string()),
+                syn::TraitItem::Fn(item) => Some(plain(&item.sig.ident)),
                 _ => None,
             }));
             (ItemKind::Trait, (key, provides))
@@ -289,7 +312,7 @@ fn impl_of(item: &syn::ItemImpl) -> (ItemKind, (String, BTreeSet<String>)) {
     let mut self_type = BTreeSet::new();
     mentions::collect(item.self_ty.to_token_stream(), &mut self_type);
     let defines = item.items.iter().filter_map(|item| match item {
-        syn::ImplItem::Fn(item) => Some(item.sig.ident.to_string()),
+        syn::ImplItem::Fn(item) => Some(plain(&item.sig.ident)),
         syn::ImplItem::Const(item) => Some(item.ident.to_string()),
         syn::ImplItem::Type(item) => Some(item.ident.to_string()),
         _ => None,

@@ -87,7 +87,8 @@ impl Cache {
     pub(crate) fn prune(&self) -> io::Result<()> {
         let mut files = Vec::new();
         for file in fs::read_dir(&self.folder)?.flatten() {
-            if let Ok(metadata) = file.metadata() {
+            // Folders belong to the sessions that compile in them.
+            if let Some(metadata) = file.metadata().ok().filter(fs::Metadata::is_file) {
                 files.push((metadata.modified()?, metadata.len(), file.path()));
             }
         }

@@ -90,9 +90,16 @@ impl Diagnostic {
         self.spans.iter().find(|span| span.primary)
     }
 
+    /// Whether it says that the libraries under every cell are missing or of another compiler.
+    pub(crate) fn is_about_the_runtime(&self) -> bool {
+        matches!(self.code.as_deref(), Some("E0460" | "E0463" | "E0514" | "E0786"))
+            && ["`std`", "`core`", "`alloc`", "`asyncio`", "`tokio`"].iter().any(|name| self.message.contains(name))
+    }
+
     /// Whether the user would read the same twice.
     pub(crate) fn says_the_same_as(&self, other: &Diagnostic) -> bool {
-        let place = |diagnostic: &Diagnostic| diagnostic.primary().map(|span| (Arc::as_ptr(&span.source), span.range.clone()));
+        let place =
+            |diagnostic: &Diagnostic| diagnostic.primary().map(|span| (Arc::as_ptr(&span.source), span.range.clone()));
         self.message == other.message && self.code == other.code && place(self) == place(other)
     }
 

@@ -46,7 +46,7 @@ impl Linker {
 
     /// Whether this linker can do all that the source asks for: foreign libraries are left to rustc.
     pub(super) fn suits(source: &str) -> bool {
-        !source.contains("link(")
+        !source.split("#[").skip(1).any(|attribute| attribute.trim_start().starts_with("link"))
     }
 
     /// The command that links `object` into `library`, both relative to the folder in which it will run.

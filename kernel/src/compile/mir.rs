@@ -20,15 +20,31 @@ pub(crate) fn stored_types(mir: &str) -> BTreeMap<u32, String> {
         } else if let Some((site, argument, fallback)) = store(line) {
             let local = argument.strip_prefix("move ").or_else(|| argument.strip_prefix("copy "));
             let ty = local.and_then(|local| locals.get(local)).copied().unwrap_or(fallback);
-            types.insert(site, ty.to_owned());
+            types.insert(site, with_never_named(ty));
         }
     }
     types
 }
 
+/// The type with `!` in a form that may be written anywhere.
+fn with_never_named(ty: &str) -> String {
+    let mut named = String::new();
+    for (at, c) in ty.char_indices() {
+        match c {
+            // The result of a function may be written as it is.
+            '!' if !ty[..at].ends_with("-> ") => named.push_str("::asyncio::cell::Never"),
+            _ => named.push(c),
+        }
+    }
+    named
+}
+
 /// Whether a type can be written down in source. Those of closures, `async` code and `impl Trait` cannot.
 pub(crate) fn is_nameable(ty: &str) -> bool {
-    !ty.contains('{') && !ty.contains("impl ")
+    let opaque =
+        ty.match_indices("impl ").any(|(at, _)| !ty[..at].ends_with(|c: char| c == '_' || c.is_alphanumeric()));
+    // A type that is local to the cell's own function is out of reach for the next one.
+    !ty.contains('{') && !opaque && !ty.contains("boucle_cell::")
 }
 
 /// Whether an unnameable type is that of a future.
@@ -89,6 +105,12 @@ fn boucle_cell::{closure#0}(_1: {closure@In[1]:7:36: 7:38}) -> () {
         assert_eq!(types[&6], "[u8; 3]");
         assert_eq!(types[&7], "i32");
         assert!(types.contains_key(&5));
+    }
+
+    #[test]
+    fn never_gets_a_name() {
+        assert_eq!(with_never_named("asyncio::Task<!>"), "asyncio::Task<::asyncio::cell::Never>");
+        assert_eq!(with_never_named("fn(u8) -> !"), "fn(u8) -> !");
     }
 
     #[test]

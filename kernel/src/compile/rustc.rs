@@ -119,7 +119,8 @@ impl Compiler {
     /// Compiles, or finds what an earlier compilation of the same source made.
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
         let Request { generated, file, product, opt_level } = request;
-        let key = Cache::key(&[file, &generated.text, &format!("{product:?} {opt_level}")]);
+        let tool = include_str!("rustc.rs");
+        let key = Cache::key(&[tool, file, &generated.text, &format!("{product:?} {opt_level}")]);
         let accepted = |entry: Entry| {
             let resolved = entry.warnings.iter().filter_map(|raw| resolve(raw, file, generated));
             Verdict::Accepted(Compiled {
@@ -128,7 +129,9 @@ impl Compiler {
                 types: entry.types,
             })
         };
-        if let Some(entry) = self.cache.get(&key) {
+        // What the compiler reads beside the source may change without it.
+        let reads_more = ["include", "env!"].iter().any(|word| generated.text.contains(word));
+        if let Some(entry) = self.cache.get(&key).filter(|_| !reads_more) {
             return Ok(accepted(entry));
         }
         let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
@@ -145,8 +148,8 @@ impl Compiler {
         if !success {
             let refused: Vec<Diagnostic> = diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
             let errors = || refused.iter().filter(|diagnostic| diagnostic.level == Level::Error);
-            if errors().any(|error| matches!(error.code.as_deref(), Some("E0460" | "E0463" | "E0514" | "E0786"))) {
-                return Err(CompileError::ToolchainChanged(self.runtime.toolchain.short_version().to_owned()));
+            if errors().any(Diagnostic::is_about_the_runtime) {
+                return Err(self.toolchain_changed());
             }
             return match errors().next() {
                 Some(_) => Ok(Verdict::Refused(refused)),

@@ -157,9 +157,8 @@ fn excuse(plan: &CellPlan, variables: &BTreeMap<String, String>, diagnostics: &[
     if plan.runs() {
         return None;
     }
-    let of_this_cell = |error: &&Diagnostic| {
-        error.primary().is_none_or(|span| Arc::ptr_eq(&span.source, &plan.parsed.source))
-    };
+    let of_this_cell =
+        |error: &&Diagnostic| error.primary().is_none_or(|span| Arc::ptr_eq(&span.source, &plan.parsed.source));
     if !errors(diagnostics).any(|error| of_this_cell(&error)) {
         let cells = errors(diagnostics).filter_map(|error| Some(error.primary()?.source.label.clone()));
         let cells: Vec<String> = cells.collect::<BTreeSet<_>>().into_iter().collect();

@@ -16,11 +16,11 @@ pub struct Show<'a, T: ?Sized>(pub &'a T);
 /// Shows values that have a `Debug` form.
 pub trait ShowDebug {
     /// Shows the value as that of the cell.
-    fn show(&self, scope: &Scope);
+    fn __boucle_show(&self, scope: &Scope);
 }
 
 impl<T: Debug + ?Sized> ShowDebug for Show<'_, T> {
-    fn show(&self, scope: &Scope) {
+    fn __boucle_show(&self, scope: &Scope) {
         show_debug(scope, &self.0, type_name::<T>());
     }
 }
@@ -28,11 +28,11 @@ impl<T: Debug + ?Sized> ShowDebug for Show<'_, T> {
 /// Shows the type of all other values.
 pub trait ShowType {
     /// Shows the value as that of the cell.
-    fn show(&self, scope: &Scope);
+    fn __boucle_show(&self, scope: &Scope);
 }
 
 impl<T: ?Sized> ShowType for &Show<'_, T> {
-    fn show(&self, scope: &Scope) {
+    fn __boucle_show(&self, scope: &Scope) {
         show_type(scope, type_name::<T>());
     }
 }

@@ -9,9 +9,14 @@ const MEMORY_LIMIT_VARIABLE: &str = "BOUCLE_MEMORY_LIMIT";
 /// cause, before the system has to kill something; and offers this process first, should it come to that.
 pub(crate) fn apply() {
     if let Some(limit) = chosen_limit().or_else(|| available_memory().map(|bytes| bytes / 10 * 9)) {
-        let limit = libc::rlimit { rlim_cur: limit as libc::rlim_t, rlim_max: libc::RLIM_INFINITY };
-        // SAFETY: the struct lives during the call. Where limits cannot be set, cells run without one.
-        unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) };
+        let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the struct lives during both calls. Where limits cannot be set, cells run without one.
+        unsafe {
+            if libc::getrlimit(libc::RLIMIT_DATA, &raw mut limits) == 0 {
+                limits.rlim_cur = (limit as libc::rlim_t).min(limits.rlim_max);
+                libc::setrlimit(libc::RLIMIT_DATA, &raw const limits);
+            }
+        }
     }
     // Not every system has it, and none needs it.
     let _ = fs::write("/proc/self/oom_score_adj", "500");
