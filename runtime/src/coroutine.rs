@@ -63,6 +63,11 @@ pub(crate) fn function_of(type_name: &str) -> &str {
     }
 }
 
+/// How a callback is named in a message: by its function, if it is one.
+pub(crate) fn callback_of(type_name: &str) -> &str {
+    if type_name.ends_with("{{closure}}") { "<closure>" } else { function_of(type_name) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Coroutine, function_of};

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant as WallClock};
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::coroutine::callback_of;
 use crate::current;
 use crate::error::{Exception, InTask, KeyboardInterrupt, Kind};
 use crate::interrupt;
@@ -178,7 +179,7 @@ fn call(core: &Core, callback: &Callback) {
     if exception.kind() == Kind::Interrupt {
         core.interrupted.set(true);
     } else {
-        let message = format!("Exception in callback {}", callback.name());
+        let message = format!("Exception in callback {}", callback_of(callback.name()));
         deliver(Some(core), &Report::new(message, None, exception));
     }
 }

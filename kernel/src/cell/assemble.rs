@@ -18,7 +18,8 @@
 //!
 //! Everything of the engine's own stands on lines of the user's, so that `line!()` and `dbg!` count as the cell does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::item::{Item, ItemKind, Use};
@@ -28,13 +29,25 @@ use super::source::{Generated, Source};
 use super::split::Statement;
 
 /// How the statements are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Form {
     /// In levels, so that a panic loses no variable.
+    #[default]
     Levels,
     /// One after the other, as the user wrote them: what the borrow checker's messages should be about, and the way
-    /// out for the rare code that the levels make invalid, such as giving a moved variable a new value.
+    /// out for code that closures make invalid.
     Flat,
+}
+
+/// The choices that a cell can be assembled with.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    pub(crate) form: Form,
+    pub(crate) modes: BTreeMap<u32, SiteMode>,
+    /// Variables that are moved and then given a new value. A closure cannot hand that to the level around it, so no
+    /// level is opened between where they begin and where they are set for the last time: only there they are lost if
+    /// the cell fails.
+    pub(crate) reset: BTreeSet<String>,
 }
 
 /// What happens to a variable at its store.
@@ -62,8 +75,8 @@ const SHOW: &str = ") { __boucle_value => { use ::asyncio::cell::{ShowDebug as _
                     (&::asyncio::cell::Show(__boucle_value)).__boucle_show(__boucle); } }";
 
 /// The crate of a cell, and its stores by site number.
-pub(crate) fn assemble(plan: &CellPlan, form: Form, modes: &BTreeMap<u32, SiteMode>) -> (Generated, Vec<Site>) {
-    let mut writer = Writer { out: Generated::default(), sites: Vec::new(), modes };
+pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site>) {
+    let mut writer = Writer { out: Generated::default(), sites: Vec::new(), layout };
     let parsed = &plan.parsed;
     for range in &parsed.attributes {
         writer.out.user(&parsed.source, range.clone());
@@ -78,7 +91,7 @@ pub(crate) fn assemble(plan: &CellPlan, form: Form, modes: &BTreeMap<u32, SiteMo
         writer.import(import);
     }
     if !parsed.statements.is_empty() {
-        writer.function(plan, form);
+        writer.function(plan);
     }
     for item in parsed.items.iter().chain(&plan.items) {
         writer.out.glue("\n");
@@ -102,6 +115,14 @@ pub(crate) fn assemble_unparsed(source: &Arc<Source>, lexical: bool) -> Generate
     out
 }
 
+/// The statements behind the one where a variable begins, up to the last that gives it a new value.
+fn held_together(statements: &[Statement], name: &str) -> Option<Range<usize>> {
+    let last = statements.iter().rposition(|statement| statement.assigns.contains(name))?;
+    let bound = statements[..last].iter().rposition(|statement| statement.binds.iter().any(|bound| bound == name));
+    let first = bound.or_else(|| statements.iter().position(|statement| statement.mentions.contains(name)))?;
+    Some(first + 1..last + 1)
+}
+
 /// A name as it may be written anywhere, even if it is a keyword.
 fn raw(name: &str) -> String {
     if syn::parse_str::<syn::Ident>(name).is_ok() { name.to_owned() } else { format!("r#{name}") }
@@ -110,30 +131,40 @@ fn raw(name: &str) -> String {
 struct Writer<'a> {
     out: Generated,
     sites: Vec<Site>,
-    modes: &'a BTreeMap<u32, SiteMode>,
+    layout: &'a Layout,
 }
 
 impl Writer<'_> {
-    fn function(&mut self, plan: &CellPlan, form: Form) {
+    fn function(&mut self, plan: &CellPlan) {
         self.out.glue(
             "#[unsafe(no_mangle)] pub fn boucle_cell(__boucle: &::asyncio::cell::Scope) -> ::asyncio::cell::Ending {",
         );
-        for (name, ty) in &plan.takes {
-            self.out.glue(&format!("let mut {}: {ty} = __boucle.take({name:?});", raw(name)));
-        }
+        let statements = &plan.parsed.statements;
+        let held: Vec<Range<usize>> =
+            self.layout.reset.iter().filter_map(|name| held_together(statements, name)).collect();
         let mut levels: Vec<Vec<u32>> = Vec::new();
-        let mut open: Vec<u32> = plan.takes.iter().map(|(name, _)| self.site(name)).collect();
+        let mut open: Vec<u32> = Vec::new();
+        for take in plan.takes.iter().filter(|(name, _)| !self.layout.reset.contains(name)) {
+            open.push(self.take(take));
+        }
         // References end with the cell in any case; a level would only keep them from being used beside what they
         // borrow from.
         let mut worth_a_level = !open.is_empty();
         let (source, mut at) = (&plan.parsed.source, 0);
-        for statement in &plan.parsed.statements {
+        for (index, statement) in statements.iter().enumerate() {
             self.out.line_breaks_of(&source.text[at..statement.range.start]);
             at = statement.range.end;
-            if form == Form::Levels && !statement.harmless && worth_a_level {
+            let may_open = self.layout.form == Form::Levels && !held.iter().any(|held| held.contains(&index));
+            if may_open && worth_a_level && !statement.harmless {
                 worth_a_level = false;
                 self.out.glue("let __boucle_ending = __boucle.run(|| {");
                 levels.push(std::mem::take(&mut open));
+            }
+            for take in plan.takes.iter().filter(|(name, _)| self.layout.reset.contains(name)) {
+                if statements.iter().position(|statement| statement.mentions.contains(&take.0)) == Some(index) {
+                    open.push(self.take(take));
+                    worth_a_level = true;
+                }
             }
             self.statement(plan, statement);
             open.extend(statement.binds.iter().map(|name| self.site(name)));
@@ -149,6 +180,11 @@ impl Writer<'_> {
             self.out.glue("__boucle_ending");
         }
         self.out.glue("}");
+    }
+
+    fn take(&mut self, (name, ty): &(String, String)) -> u32 {
+        self.out.glue(&format!("let mut {}: {ty} = __boucle.take({name:?});", raw(name)));
+        self.site(name)
     }
 
     fn statement(&mut self, plan: &CellPlan, statement: &Statement) {
@@ -171,7 +207,7 @@ impl Writer<'_> {
         for &site in sites.iter().rev() {
             let name = &self.sites[site as usize].name;
             let raw = raw(name);
-            let call = match self.modes.get(&site).copied().unwrap_or_default() {
+            let call = match self.layout.modes.get(&site).copied().unwrap_or_default() {
                 SiteMode::Keep => format!("__boucle.put({site}, {name:?}, {raw});"),
                 SiteMode::Boxed => format!("__boucle.put({site}, {name:?}, ::asyncio::cell::coroutine({raw}));"),
                 SiteMode::Omit => continue,

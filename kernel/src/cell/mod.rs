@@ -13,7 +13,7 @@ mod rewrite;
 mod source;
 mod split;
 
-pub(crate) use assemble::{Form, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
+pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
 pub(crate) use complete::{IsComplete, is_complete};
 pub(crate) use item::{Item, Use};
 pub(crate) use mentions::identifiers_in;

@@ -10,7 +10,6 @@
 //! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -18,6 +17,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
+use super::mentions::plain;
 use super::source::Edit;
 
 pub(crate) const WAIT: &str = "::asyncio::cell::wait(";
@@ -27,14 +27,20 @@ pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
 pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
 
-/// What the visit found.
+/// What becomes of a cell's code.
 #[derive(Debug, Default)]
 pub(crate) struct Rewrite {
     pub(crate) edits: Vec<Edit>,
-    /// Where loops begin.
+    pub(crate) found: Found,
+}
+
+/// What the visit has met on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Where loops begin: they make it worth to optimize.
     pub(crate) loops: Vec<usize>,
-    /// The variables that get another value by a plain assignment.
-    pub(crate) assigned: BTreeSet<String>,
+    /// The variables that get another value by a plain assignment, and where.
+    pub(crate) assigned: Vec<(usize, String)>,
 }
 
 /// The edits for a whole cell, in the order of their positions.
@@ -134,7 +140,7 @@ impl<'ast> Visit<'ast> for Visitor {
         if let syn::Expr::Path(place) = &*node.left
             && let Some(name) = place.path.get_ident()
         {
-            self.rewrite.assigned.insert(name.to_string());
+            self.rewrite.found.assigned.push((node.span().byte_range().start, plain(name)));
         }
         visit::visit_expr_assign(self, node);
     }
@@ -149,19 +155,19 @@ impl<'ast> Visit<'ast> for Visitor {
     }
 
     fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
-        self.rewrite.loops.push(node.span().byte_range().start);
+        self.rewrite.found.loops.push(node.span().byte_range().start);
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
         visit::visit_expr_loop(self, node);
     }
 
     fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
-        self.rewrite.loops.push(node.span().byte_range().start);
+        self.rewrite.found.loops.push(node.span().byte_range().start);
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
         visit::visit_expr_while(self, node);
     }
 
     fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
-        self.rewrite.loops.push(node.span().byte_range().start);
+        self.rewrite.found.loops.push(node.span().byte_range().start);
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
         visit::visit_expr_for_loop(self, node);
     }

@@ -12,7 +12,7 @@ use syn::{Expr, Item as SynItem, Pat, Stmt};
 
 use super::item::{Item, ItemKind, Use};
 use super::mentions::{self, plain};
-use super::rewrite::rewrite;
+use super::rewrite::{Found, Rewrite, rewrite};
 use super::source::{Edit, Source};
 
 /// A cell, split.
@@ -28,24 +28,33 @@ pub(crate) struct Parsed {
     pub(crate) mentions: BTreeSet<String>,
     /// Whether any of the code loops.
     pub(crate) loops: bool,
-    /// The variables that get another value by a plain assignment, perhaps after they were moved.
-    pub(crate) assigned: BTreeSet<String>,
 }
 
 /// One statement of the cell's own level.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Statement {
     pub(crate) range: Range<usize>,
     /// The variables that it binds, if it is a `let`.
     pub(crate) binds: Vec<String>,
     /// Where the pattern of the `let` stands.
     pub(crate) pattern: Option<Range<usize>>,
+    /// The names that it mentions.
+    pub(crate) mentions: BTreeSet<String>,
+    /// The variables that it gives another value, perhaps after it has moved them.
+    pub(crate) assigns: BTreeSet<String>,
     /// Whether it is a `let` of a reference, which ends with the cell in any case.
     pub(crate) borrows: bool,
     /// Whether it surely runs to its end, as a `let` of a literal does.
     pub(crate) harmless: bool,
     /// Whether it is the expression whose value the cell shows.
     pub(crate) shown: bool,
+}
+
+impl Statement {
+    /// An expression that is not shown.
+    fn at(range: Range<usize>) -> Statement {
+        Statement { range, ..Statement::default() }
+    }
 }
 
 /// Why the text could not be split, for the case that rustc has nothing to say about it.
@@ -69,24 +78,23 @@ pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
         },
     };
     let (attributes, statements) = parsed;
-    let mut rewritten = rewrite(&statements);
+    let Rewrite { mut edits, found } = rewrite(&statements);
     if completed {
-        rewritten.edits.push(Edit { range: text.len()..text.len(), insert: FINAL_SEMICOLON.into() });
+        edits.push(Edit { range: text.len()..text.len(), insert: FINAL_SEMICOLON.into() });
     }
-    let source = Arc::new(Source { label: label.into(), text: text.into(), edits: rewritten.edits });
+    let source = Arc::new(Source { label: label.into(), text: text.into(), edits });
     let mut parsed = Parsed {
         attributes: attributes.iter().map(|attribute| attribute.span().byte_range()).collect(),
         items: Vec::new(),
         uses: Vec::new(),
         statements: Vec::new(),
         mentions: BTreeSet::new(),
-        loops: !rewritten.loops.is_empty(),
-        assigned: rewritten.assigned,
+        loops: !found.loops.is_empty(),
         source,
     };
     let last = statements.len().saturating_sub(1);
     for (index, statement) in statements.into_iter().enumerate() {
-        parsed.add(statement, index == last, &rewritten.loops);
+        parsed.add(statement, index == last, &found);
     }
     Ok(parsed)
 }
@@ -111,43 +119,44 @@ fn parse(text: &str) -> Result<(Vec<syn::Attribute>, Vec<Stmt>), SyntaxError> {
 }
 
 impl Parsed {
-    fn add(&mut self, statement: Stmt, last: bool, loops: &[usize]) {
+    fn add(&mut self, statement: Stmt, last: bool, rewrite: &Found) {
         let whole = statement.span().byte_range();
         let range = whole.start..whole.end.min(self.source.text.len());
         match statement {
             Stmt::Item(SynItem::Use(item)) => self.add_uses(&item),
-            Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, loops))),
+            Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, &rewrite.loops))),
             Stmt::Expr(Expr::Verbatim(tokens), _) if tokens.is_empty() => {}
             Stmt::Local(local) => {
-                mentions::collect(local.to_token_stream(), &mut self.mentions);
-                let mut binds = Bindings::default();
-                binds.collect(&local.pat, true);
-                let harmless = local.init.as_ref().is_none_or(|init| init.diverge.is_none() && is_harmless(&init.expr));
-                // A variable without a value yet may not have one at the end: it belongs to its own cell only.
-                let binds = if local.init.is_some() { binds.names } else { Vec::new() };
-                let pattern = Some(local.pat.span().byte_range());
-                let borrows = local.init.as_ref().is_some_and(|init| matches!(*init.expr, Expr::Reference(_)));
-                self.statements.push(Statement { range, binds, pattern, borrows, harmless, shown: false });
+                let mut bindings = Bindings::default();
+                bindings.collect(&local.pat, true);
+                let init = local.init.as_ref();
+                let statement = Statement {
+                    // A variable without a value yet may not have one at the end: it belongs to its own cell only.
+                    binds: if init.is_some() { bindings.names } else { Vec::new() },
+                    pattern: Some(local.pat.span().byte_range()),
+                    borrows: init.is_some_and(|init| matches!(*init.expr, Expr::Reference(_))),
+                    harmless: init.is_none_or(|init| init.diverge.is_none() && is_harmless(&init.expr)),
+                    ..Statement::at(range)
+                };
+                self.add_statement(statement, local.to_token_stream(), rewrite);
             }
             Stmt::Expr(_, semicolon) => {
-                self.add_expression(statement.to_token_stream(), range, last && semicolon.is_none())
+                let shown = last && semicolon.is_none();
+                self.add_statement(Statement { shown, ..Statement::at(range) }, statement.to_token_stream(), rewrite);
             }
             Stmt::Macro(ref call) => {
-                self.add_expression(statement.to_token_stream(), range, last && call.semi_token.is_none());
+                let shown = last && call.semi_token.is_none();
+                self.add_statement(Statement { shown, ..Statement::at(range) }, statement.to_token_stream(), rewrite);
             }
         }
     }
 
-    fn add_expression(&mut self, tokens: TokenStream, range: Range<usize>, shown: bool) {
-        mentions::collect(tokens, &mut self.mentions);
-        self.statements.push(Statement {
-            range,
-            binds: Vec::new(),
-            pattern: None,
-            borrows: false,
-            harmless: false,
-            shown,
-        });
+    fn add_statement(&mut self, mut statement: Statement, tokens: TokenStream, rewrite: &Found) {
+        mentions::collect(tokens, &mut statement.mentions);
+        self.mentions.extend(statement.mentions.iter().cloned());
+        let here = rewrite.assigned.iter().filter(|(at, _)| statement.range.contains(at));
+        statement.assigns = here.map(|(_, name)| name.clone()).collect();
+        self.statements.push(statement);
     }
 
     fn add_uses(&mut self, item: &syn::ItemUse) {

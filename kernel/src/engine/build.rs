@@ -10,7 +10,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cell::{CellPlan, Form, Generated, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed};
+use crate::cell::{
+    CellPlan, Form, Generated, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed,
+};
 use crate::compile::{
     CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable,
 };
@@ -56,14 +58,13 @@ pub(super) async fn build(
     variables: &BTreeMap<String, String>,
     label: &str,
 ) -> Result<Built, Refusal> {
-    let mut form = Form::Levels;
+    let mut layout = Layout::default();
     let mut dropped_uses = Vec::new();
     let mut notes = Vec::new();
-    let mut modes: BTreeMap<u32, SiteMode> = BTreeMap::new();
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
     let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
     loop {
-        let (generated, sites) = assemble(plan, form, &modes);
+        let (generated, sites) = assemble(plan, &layout);
         let product = match (plan.runs(), sites.is_empty()) {
             (false, _) => Product::Check,
             (true, true) => Product::Library,
@@ -75,31 +76,33 @@ pub(super) async fn build(
                 let futures: Vec<u32> = compiled
                     .types
                     .iter()
-                    .filter(|(site, ty)| is_future(ty) && !modes.contains_key(site))
+                    .filter(|(site, ty)| is_future(ty) && !layout.modes.contains_key(site))
                     .map(|(site, _)| *site)
                     .collect();
                 if futures.is_empty() {
                     return Ok(Built { dropped_uses, notes, ..finish(compiled, generated, &sites, ended, label) });
                 }
-                modes.extend(futures.into_iter().map(|site| (site, SiteMode::Boxed)));
+                layout.modes.extend(futures.into_iter().map(|site| (site, SiteMode::Boxed)));
             }
             Verdict::Refused(diagnostics) => {
-                let omitted = sites_to_omit(&diagnostics, &modes);
-                let assigned = |site: u32| plan.parsed.assigned.contains(&sites[site as usize].name);
-                if form == Form::Levels && omitted.iter().any(|(site, borrows)| !borrows && assigned(*site)) {
-                    // Moved and given a new value: a closure cannot hand that to the level around it.
-                    form = Form::Flat;
-                    modes.clear();
+                let omitted = sites_to_omit(&diagnostics, &layout.modes);
+                let is_reset =
+                    |name: &String| plan.parsed.statements.iter().any(|statement| statement.assigns.contains(name));
+                let moved = omitted.iter().filter(|(_, borrows)| !borrows).map(|(site, _)| &sites[*site as usize].name);
+                let reset: Vec<String> =
+                    moved.filter(|name| is_reset(name) && !layout.reset.contains(*name)).cloned().collect();
+                if !reset.is_empty() {
+                    layout.reset.extend(reset);
+                    layout.modes.clear();
                     ended.clear();
                 } else if !omitted.is_empty() {
                     for (site, borrows) in omitted {
-                        modes.insert(site, SiteMode::Omit);
+                        layout.modes.insert(site, SiteMode::Omit);
                         let why = if borrows { Ended::Borrowed } else { Ended::Moved };
                         ended.insert(sites[site as usize].name.clone(), why(label.to_owned()));
                     }
-                } else if form == Form::Levels && errors(&diagnostics).any(is_about_borrowing) {
-                    form = Form::Flat;
-                    modes.clear();
+                } else if layout.form == Form::Levels && errors(&diagnostics).any(is_about_borrowing) {
+                    layout = Layout { form: Form::Flat, ..Layout::default() };
                     ended.clear();
                 } else if let Some(broken) = broken_import(plan, &diagnostics) {
                     let (path, label) = (broken.path(), &broken.source.label);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::EventLoop;
+use crate::coroutine::callback_of;
 use crate::error::{RuntimeError, misuse};
 use crate::state::callback::Callback;
 use crate::state::core::{Core, epoch};
@@ -103,7 +104,7 @@ impl Handle {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cancelled = if self.cancelled() { " cancelled" } else { "" };
-        write!(f, "<Handle{cancelled} {}>", self.callback.name())
+        write!(f, "<Handle{cancelled} {}>", callback_of(self.callback.name()))
     }
 }
 
