@@ -90,6 +90,11 @@ class Request:
         return "".join(o.content["text"] for o in self.of("stream") if o.content["name"] == name)
 
     @property
+    def shown(self):
+        """The texts that were displayed beside the value."""
+        return [o.content["data"]["text/plain"] for o in self.of("display_data")]
+
+    @property
     def value(self):
         """The text of the displayed value, or None; a cell displays one at most."""
         results = self.of("execute_result")

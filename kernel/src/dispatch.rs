@@ -9,10 +9,10 @@
 
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::yield_now;
 
 use crate::engine::Engine;
 use crate::error::{ErrorReport, catch_panic};
@@ -23,6 +23,9 @@ use crate::protocol::request::Request;
 use crate::protocol::wire::{Outgoing, Wire};
 use crate::publish::{Outbox, Publisher, Status};
 use crate::sockets::router::{Receiver, Sender};
+
+/// After a failure, how long nothing must have come for all that the client sent before to have arrived.
+const QUIET: Duration = Duration::from_millis(5);
 
 /// Reads messages, also while an earlier one is being answered. What is not a valid message is
 /// logged and dropped.
@@ -130,10 +133,14 @@ impl Channel {
 
 /// The number of requests that the client has sent so far and that are still to be answered.
 ///
-/// The last of them may be in the socket's buffer: yielding lets the runtime look at the sockets
-/// and the `receive` task read. Twice, because the first turn may only wake that task.
+/// The last of them may still be on their way through the socket and the tasks that read it, and nothing tells when
+/// they have arrived: so this ends when nothing more has come for a moment.
 async fn queued(requests: &UnboundedReceiver<Incoming>) -> usize {
-    yield_now().await;
-    yield_now().await;
-    requests.len()
+    loop {
+        let so_far = requests.len();
+        tokio::time::sleep(QUIET).await;
+        if requests.len() == so_far {
+            return so_far;
+        }
+    }
 }

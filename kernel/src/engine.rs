@@ -123,10 +123,11 @@ impl Engine {
 
     async fn try_execute(&mut self, request: &CellRequest<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
         let label = self.session.label(request.execution_count, request.code);
+        let file = self.session.file(&label, request.code);
         let mut interrupts = self.interrupts.clone();
         let (plan, built, outdated) = tokio::select! {
             biased;
-            built = self.build(&label, request.code, publisher) => built?,
+            built = self.build(&label, &file, request.code, publisher) => built?,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
         report::publish_notes(&built, &plan, &outdated, publisher);
@@ -140,16 +141,17 @@ impl Engine {
             forget: self.session.take_outdated(),
             discard: built.discard.clone(),
             pieces: pieces_of(&built.generated),
-            file: label.clone(),
+            file,
         };
         let count = (!request.silent).then_some(request.execution_count);
-        self.run(run, &plan, &built, publisher, count).await
+        self.run(&label, run, &plan, &built, publisher, count).await
     }
 
     /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
     async fn build(
         &mut self,
         label: &str,
+        file: &str,
         code: &str,
         publisher: &Publisher,
     ) -> Result<(CellPlan, Built, Outdated), ErrorReport> {
@@ -172,7 +174,7 @@ impl Engine {
         if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
             return Ok((plan, Built::default(), outdated));
         }
-        match build::build(&self.ready()?.compiler, &mut plan, known.variables, label).await {
+        match build::build(&self.ready()?.compiler, &mut plan, known.variables, label, file).await {
             Ok(built) => Ok((plan, built, outdated)),
             Err(Refusal::Cell(diagnostics)) => Err(report::refused(&diagnostics, &self.session)),
             Err(Refusal::Tool(error)) => Err(self.tool_failed(error).await),
@@ -182,13 +184,13 @@ impl Engine {
     /// Runs a library, and takes over what it leaves behind.
     async fn run(
         &mut self,
+        label: &str,
         run: Run,
         plan: &CellPlan,
         built: &Built,
         publisher: &Publisher,
         count: Option<u64>,
     ) -> Result<(), ErrorReport> {
-        let label = run.file.clone();
         let mut interrupts = self.interrupts.clone();
         let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
         if ready.worker.is_none() {
@@ -207,7 +209,7 @@ impl Engine {
                 if loaded {
                     self.session.commit_statics(plan);
                 }
-                self.session.commit_variables(&label, &stored, &built.types, &variables, &built.ended);
+                self.session.commit_variables(label, &stored, &built.types, &variables, &built.ended);
                 match failure {
                     None => Ok(()),
                     Some(failure) => Err(self.failed(&failure)),

@@ -21,6 +21,8 @@ pub(crate) struct Session {
     to_drop: Vec<String>,
     /// Variables of the past, and why they are no more.
     ended: BTreeMap<String, Ended>,
+    /// Text of a cell → the label of the first cell that had it.
+    files: BTreeMap<String, String>,
     /// Cell label → its text, for showing where something happened.
     sources: BTreeMap<String, Arc<Source>>,
 }
@@ -55,6 +57,12 @@ impl Session {
         std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain)
     }
 
+    /// What to call the generated file of a cell: after the first cell with this text, so that running it again finds
+    /// what was compiled then.
+    pub(crate) fn file(&self, label: &str, code: &str) -> String {
+        self.files.get(code).cloned().unwrap_or_else(|| label.to_owned())
+    }
+
     /// The text of a cell by its label.
     pub(crate) fn source(&self, label: &str) -> Option<&Arc<Source>> {
         self.sources.get(label)
@@ -72,6 +80,7 @@ impl Session {
 
     /// Remembers the text of a cell, whatever becomes of it.
     pub(crate) fn remember_source(&mut self, source: &Arc<Source>) {
+        self.files.entry(source.text.clone()).or_insert_with(|| source.label.clone());
         self.sources.insert(source.label.clone(), source.clone());
     }
 

@@ -51,12 +51,13 @@ impl From<CompileError> for Refusal {
     }
 }
 
-/// Compiles the cell that messages call `label`, in a notebook with the given variables.
+/// Compiles the cell that messages call `label`, in a notebook with the given variables, from a file of the given name.
 pub(super) async fn build(
     compiler: &Compiler,
     plan: &mut CellPlan,
     variables: &BTreeMap<String, String>,
     label: &str,
+    file: &str,
 ) -> Result<Built, Refusal> {
     let mut layout = Layout::default();
     let mut dropped_uses = Vec::new();
@@ -70,7 +71,7 @@ pub(super) async fn build(
             (true, true) => Product::Library,
             (true, false) => Product::LibraryAndTypes,
         };
-        let request = Request { generated: &generated, file: label, product, opt_level };
+        let request = Request { generated: &generated, file, product, opt_level };
         match compiler.compile(request).await? {
             Verdict::Accepted(compiled) => {
                 let futures: Vec<u32> = compiled

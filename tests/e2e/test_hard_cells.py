@@ -1,0 +1,178 @@
+"""Cells that once went wrong, or are known to be hard for an engine that compiles them: each stays right."""
+
+import pytest
+
+# Each case: the cells of a notebook; the last one must show this value.
+VALUES = {
+    "a variable that is moved and set anew": (['let mut s = String::from("a");', 's = s + "b";', "s"], '"ab"'),
+    "a variable that is moved, and set anew in the same cell": (['let mut s = String::from("a"); drop(s); s = String::from("b"); s', "s"], '"b"'),
+    "a variable that gets its value later": (["let x; if true { x = 1 } else { x = 2 } x"], "1"),
+    "a reference beside what it borrows from": (["let mut v = vec![1]; let r = &mut v; r.push(2); v.len()", "v"], "[1, 2]"),
+    "a variable called like a keyword": (["let r#type = 5;", "r#type + 1"], "6"),
+    "a function called like a keyword": (["fn r#match() -> i32 { 3 }", "r#match()"], "3"),
+    "a loop in an array length": (["[0u8; { let mut n = 0; while n < 3 { n += 1 } n }]"], "[0, 0, 0]"),
+    "a loop in a function of another ABI": (['extern "C" fn count() -> i32 { let mut n = 0; for _ in 0..3 { n += 1 } n }', "count()"], "3"),
+    "a doc comment of the whole cell": (["//! My notebook\nlet k = 3; k"], "3"),
+    "a comment on the last line": (["let k = 3; k // three"], "3"),
+    "only comments": (["let k = 3;", "// nothing\n/* at all */", "k"], "3"),
+    "a last let without semicolon": (["let z = 5", "z"], "5"),
+    "a last let without semicolon and with a comment": (["let z = 5 // five", "z"], "5"),
+    "Windows line ends": (["let a = 1;\r\nlet b = 2;\r\na + b"], "3"),
+    "a raw string with braces": (['let s = r#"{"a": 1}"#; s.len()'], "8"),
+    "names in format strings": (["let w = 4usize;", 'let x = 7; format!("{x:>w$}")'], '"   7"'),
+    "a tree of imports": (["use std::{thread::sleep as nap, time::{self, Duration}, collections::*};", "nap(Duration::ZERO); time::Duration::ZERO == Duration::ZERO && BTreeMap::<i32, i32>::new().is_empty()"], "true"),
+    "a use of a type that is no more": (["enum Color { Red }\nuse Color::Red;", "enum Color { Blue }", "1 + 2"], "3"),
+    "a type and then a use of its name": (["type Result<T> = std::result::Result<T, String>;", "use std::io::Result;", "1"], "1"),
+    "a trait with a method that the engine has too": (["trait Show { fn show(&self) -> i32; } impl<T> Show for T { fn show(&self) -> i32 { 1 } }", "5.show()"], "1"),
+    "wide integers, which need the compiler's helpers": (["let a = 12345678901234567890123u128; a / 77"], "160333492223825557014"),
+    "a static of its own cell only": (["static N: std::sync::Mutex<Vec<i32>> = std::sync::Mutex::new(Vec::new());", "N.lock().unwrap().push(1);", "N.lock().unwrap().len()"], "1"),
+    "a future in a variable": (["async fn seven() -> i32 { 7 }\nlet c = seven();", "c", "c.await"], "7"),
+    "a task that never returns": (["let t = ensure_future(async { sleep(0.001).await; panic!(\"boom\") });", "sleep(0.05).await; t.exception()"], "Some(panic('boom'))"),
+    "an iterator in a variable": (["let mut it = vec![1, 2, 3].into_iter();", "it.next();", "it.next()"], "Some(2)"),
+    "macros around await": (["async fn one() -> i32 { 1 }", "assert!(one().await == 1); vec![one().await; 2]"], "[1, 1]"),
+    "the loop in a run, and after it": (["let x = 41;", "run(async { 42 });", "set_event_loop(new_event_loop()); async { x + 1 }.await"], "42"),
+    "a return at top level": (["if true { return }\nunreachable!()", "1"], "1"),
+    "a struct and its impl, changed one after the other": (
+        ["struct B { v: i32 }", "impl B { fn get(&self) -> i32 { self.v } }", "struct B { y: i32 }", "impl B { fn get(&self) -> i32 { self.y } }", "B { y: 6 }.get()"],
+        "6",
+    ),
+}
+
+# Each case: cells, and the variables that the last of them must drop, because what they hold has another shape now.
+OUTDATED = {
+    "a constant in an array type": (["const N: usize = 2; struct P { a: [u8; N], s: String }", "let p = P { a: [1; N], s: String::new() };", "const N: usize = 64;"], ["p"]),
+    "a module": (["mod m { pub struct P { pub a: u8 } }", "let p = m::P { a: 1 };", "mod m { pub struct P { pub a: String } }"], ["p"]),
+    "an import": (["mod a { pub struct X(pub u8); } mod b { pub struct X(pub String); }", "use a::X; struct P { x: X }", "let p = P { x: a::X(1) };", "use b::X;"], ["p"]),
+    "a trait behind dyn": (
+        ["trait T { fn a(&self) -> i32; fn b(&self) -> i32; } struct S; impl T for S { fn a(&self) -> i32 { 1 } fn b(&self) -> i32 { 2 } }", "let t: Box<dyn T> = Box::new(S);", "trait T { fn b(&self) -> i32; fn a(&self) -> i32; }"],
+        ["t"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_the_last_cell_shows(kernel, case):
+    cells, value = VALUES[case]
+    for code in cells[:-1]:
+        kernel.ok(code)
+    assert kernel.ok(cells[-1]).value == value
+
+
+@pytest.mark.parametrize("case", OUTDATED)
+def test_no_value_is_read_as_something_else(kernel, case):
+    cells, dropped = OUTDATED[case]
+    kernel.ok("let other = 5;")
+    for code in cells[:-1]:
+        kernel.ok(code)
+    told = "\n".join(kernel.ok(cells[-1]).shown)
+    for name in dropped:
+        assert f"`{name}`" in told
+        assert "was dropped" in kernel.fails(name).traceback
+    assert kernel.ok("other").value == "5"
+
+
+def test_a_refused_redefinition_drops_nothing(kernel):
+    kernel.ok("#[derive(Debug)]\nstruct P { x: i32 }")
+    kernel.ok("let p = P { x: 1 };")
+    kernel.fails('#[derive(Debug)]\nstruct P { x: u8 }\nlet wrong: i32 = "no";')
+    assert kernel.ok("p").value == "P { x: 1 }"
+
+
+def test_a_dropped_value_is_really_dropped(kernel):
+    kernel.ok('struct D { x: i32 }\nimpl Drop for D { fn drop(&mut self) { println!("dropped"); } }')
+    kernel.ok("let d = D { x: 1 };")
+    kernel.ok('struct D { y: u8 }\nimpl Drop for D { fn drop(&mut self) {} }')
+    assert kernel.ok("1").text() == "dropped\n"
+
+
+@pytest.mark.parametrize("code", ["use foo::bar;", "use std::collections::HashMpa;", "extern crate foo;"])
+def test_a_wrong_import_is_an_error_and_leaves_no_trace(kernel, code):
+    kernel.ok("let keep = 1;")
+    assert "In[2]:1:" in kernel.fails(code).traceback
+    assert kernel.ok("keep").value == "1"
+
+
+@pytest.mark.parametrize("stop", ["panic!()", "loop {}"])
+def test_a_cell_that_ends_early_keeps_what_it_had(kernel, stop):
+    """Its own variables, those that it took, and those that it moved and set anew before."""
+    kernel.ok('let mut s = String::from("a"); let v = vec![1];')
+    code = f's = s + "b"; let n = v.len(); println!("here"); {stop}'
+    request = kernel.submit(code)
+    kernel.printed(request, "here")
+    if stop == "loop {}":
+        kernel.press(request, 0)
+    kernel.done(request)
+    assert request.status == "error"
+    assert kernel.ok("(s, v, n)").value == '("ab", [1], 1)'
+
+
+@pytest.mark.parametrize("code", ["(0..u64::MAX).for_each(|_| ());", "(0..u64::MAX).filter(|x| x % 3 == 0).count()"])
+def test_an_iterator_without_end_is_interrupted(kernel, code):
+    kernel.ok("let keep = 1;")
+    request = kernel.run(f'println!("here"); {code}', interrupt_after=0.3)
+    assert request.error.startswith("KeyboardInterrupt")
+    assert kernel.ok("keep").value == "1"
+
+
+def test_an_obeyed_interrupt_is_not_taken_for_an_ignored_one(kernel):
+    """The cell handles the first interrupt and goes on for longer than the kernel's patience; the second one is for what comes then."""
+    kernel.ok("let keep = 1;")
+    code = 'for _ in 0..2 { if get_event_loop().run_forever().is_err() { println!("bye"); } }'
+    request = kernel.submit(code)
+    kernel.started(request)
+    kernel.press(request, 0.5)
+    kernel.printed(request, "bye")
+    kernel.press(request, 3.5)
+    kernel.done(request)
+    assert request.status == "ok" and request.text() == "bye\nbye\n" and request.text("stderr") == ""
+    assert kernel.ok("keep").value == "1"
+
+
+def test_a_static_survives_the_process_as_a_definition(kernel):
+    kernel.ok("static N: std::sync::Mutex<i32> = std::sync::Mutex::new(5);")
+    kernel.ok("*N.lock().unwrap() += 1;")
+    kernel.fails("std::process::abort()")
+    assert kernel.ok("*N.lock().unwrap() += 1; *N.lock().unwrap()").value == "6"
+    assert kernel.ok("*N.lock().unwrap()").value == "6"
+
+
+def test_a_cell_that_cannot_be_loaded_takes_nothing_with_it(kernel):
+    kernel.ok("let keep = 1;")
+    failed = kernel.fails('unsafe extern "C" { fn no_such_function(); }\nunsafe { no_such_function() }')
+    assert "no_such_function" in failed.traceback
+    assert kernel.ok("keep").value == "1"
+
+
+def test_a_flood_of_output_leaves_the_kernel_responsive(kernel):
+    kernel.ok("use std::io::Write;")
+    request = kernel.submit("let block = vec![b'y'; 1 << 20]; loop { std::io::stdout().write_all(&block)?; }")
+    kernel.pump(lambda: request.text(), 30)
+    answered = kernel.ask("kernel_info_request", channel="control", limit=5)
+    assert answered.status == "ok"
+    kernel.press(request, 0)
+    kernel.done(request)
+    assert request.error.startswith("KeyboardInterrupt")
+
+
+def test_running_the_same_cell_again_compiles_nothing(kernel):
+    """Judged by what it costs next to a new cell, not by a clock."""
+    import time
+
+    def seconds(code):
+        start = time.monotonic()
+        kernel.ok(code)
+        return time.monotonic() - start
+
+    codes = [f"let x = {n}; x * 2" for n in range(5)]
+    first = sorted(seconds(code) for code in codes)[2]
+    again = sorted(seconds(code) for code in codes)[2]
+    assert again < first / 3
+
+
+def test_no_generated_name_reaches_the_user(kernel):
+    kernel.ok("let y = 5;")
+    for code in ("ensure_future(5)", "let x = 5; x.await", "5?", "fn f() { y }", "let a = vec![1]; let b = a; a", 'get_event_loop().call_soon(|| panic!("cb")); sleep(0.05).await; nope'):
+        failed = kernel.fails(code)
+        told = failed.traceback + failed.text("stderr") + failed.text()
+        for name in ("__boucle", "boucle_cell", "asyncio::cell"):
+            assert name not in told, told
