@@ -11,6 +11,6 @@ mod wait;
 
 pub use crate::interrupt::{checkpoint, interruptible_sleep as thread_sleep};
 pub use never::Never;
-pub use scope::{Ending, Failed, Question, Scope, StoredAt, question, returned};
+pub use scope::{Ending, Failed, Question, Scope, StoredAt, keep, question, returned};
 pub use show::{Show, ShowDebug, ShowType};
 pub use wait::{coroutine, wait};

@@ -30,6 +30,7 @@ VALUES = {
     "a task that never returns": (["let t = ensure_future(async { sleep(0.001).await; panic!(\"boom\") });", "sleep(0.05).await; t.exception()"], "Some(panic('boom'))"),
     "an iterator in a variable": (["let mut it = vec![1, 2, 3].into_iter();", "it.next();", "it.next()"], "Some(2)"),
     "macros around await": (["async fn one() -> i32 { 1 }", "assert!(one().await == 1); vec![one().await; 2]"], "[1, 1]"),
+    "a constant with a path, in a cell that is optimized": (["let c = std::net::Ipv4Addr::LOCALHOST; for _ in 0..1 {}", "c"], "127.0.0.1"),
     "the loop in a run, and after it": (["let x = 41;", "run(async { 42 });", "set_event_loop(new_event_loop()); async { x + 1 }.await"], "42"),
     "a return at top level": (["if true { return }\nunreachable!()", "1"], "1"),
     "a struct and its impl, changed one after the other": (
@@ -167,6 +168,11 @@ def test_running_the_same_cell_again_compiles_nothing(kernel):
     first = sorted(seconds(code) for code in codes)[2]
     again = sorted(seconds(code) for code in codes)[2]
     assert again < first / 3
+
+
+def test_an_assertion_quotes_what_was_written(kernel):
+    failed = kernel.fails("async fn one() -> i32 { 1 }\nassert!(one().await == 2)")
+    assert failed.reply["evalue"] == "assertion failed: one().await == 2"
 
 
 def test_no_generated_name_reaches_the_user(kernel):

@@ -16,7 +16,8 @@
 //! ending
 //! ```
 //!
-//! Everything of the engine's own stands on lines of the user's, so that `line!()` and `dbg!` count as the cell does.
+//! What the engine adds between statements stands on lines of the user's, so that `line!()` and `dbg!` in them count as
+//! the cell does. Items come behind the function, where they have other lines; panics and diagnostics are mapped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -43,6 +44,9 @@ pub(crate) enum Form {
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     pub(crate) form: Form,
+    /// Whether rustc will optimize, so that it must be kept from storing a constant where a variable was, whose type it
+    /// would abbreviate.
+    pub(crate) optimized: bool,
     pub(crate) modes: BTreeMap<u32, SiteMode>,
     /// Variables that are moved and then given a new value. A closure cannot hand that to the level around it, so no
     /// level is opened between where they begin and where they are set for the last time: only there they are lost if
@@ -208,6 +212,9 @@ impl Writer<'_> {
             let name = &self.sites[site as usize].name;
             let raw = raw(name);
             let call = match self.layout.modes.get(&site).copied().unwrap_or_default() {
+                SiteMode::Keep if self.layout.optimized => {
+                    format!("__boucle.put({site}, {name:?}, ::asyncio::cell::keep({raw}));")
+                }
                 SiteMode::Keep => format!("__boucle.put({site}, {name:?}, {raw});"),
                 SiteMode::Boxed => format!("__boucle.put({site}, {name:?}, ::asyncio::cell::coroutine({raw}));"),
                 SiteMode::Omit => continue,

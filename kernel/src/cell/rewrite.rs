@@ -44,8 +44,8 @@ pub(crate) struct Found {
 }
 
 /// The edits for a whole cell, in the order of their positions.
-pub(crate) fn rewrite(statements: &[syn::Stmt]) -> Rewrite {
-    let mut visitor = Visitor { rewrite: Rewrite::default(), top: true, constant: false, in_macro: false };
+pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
+    let mut visitor = Visitor { text, rewrite: Rewrite::default(), top: true, constant: false, in_macro: false };
     for statement in statements {
         visitor.visit_stmt(statement);
     }
@@ -55,7 +55,8 @@ pub(crate) fn rewrite(statements: &[syn::Stmt]) -> Rewrite {
     rewrite
 }
 
-struct Visitor {
+struct Visitor<'t> {
+    text: &'t str,
     rewrite: Rewrite,
     /// Whether the cell itself runs the code.
     top: bool,
@@ -65,7 +66,7 @@ struct Visitor {
     in_macro: bool,
 }
 
-impl Visitor {
+impl Visitor<'_> {
     fn insert(&mut self, at: usize, text: &'static str) {
         self.replace(at..at, text);
     }
@@ -103,7 +104,7 @@ impl Visitor {
     }
 }
 
-impl<'ast> Visit<'ast> for Visitor {
+impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
         if self.top {
             self.insert(node.base.span().byte_range().start, WAIT);
@@ -269,6 +270,15 @@ impl<'ast> Visit<'ast> for Visitor {
             Visitor::visit_expr(self, argument);
         }
         self.in_macro = outer;
+        if matches!(node.path.get_ident().map(ToString::to_string).as_deref(), Some("assert" | "debug_assert"))
+            && arguments.len() == 1
+            && !arguments.trailing_punct()
+        {
+            // The macro would quote its argument as it has become; the message must quote it as it was written.
+            let range = arguments.span().byte_range();
+            let message = format!(", \"assertion failed: {{}}\", {:?}", &self.text[range.clone()]);
+            self.rewrite.edits.push(Edit { range: range.end..range.end, insert: message.into() });
+        }
     }
 }
 

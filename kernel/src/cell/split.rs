@@ -78,7 +78,7 @@ pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
         },
     };
     let (attributes, statements) = parsed;
-    let Rewrite { mut edits, found } = rewrite(&statements);
+    let Rewrite { mut edits, found } = rewrite(text, &statements);
     if completed {
         edits.push(Edit { range: text.len()..text.len(), insert: FINAL_SEMICOLON.into() });
     }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,9 @@ use super::diagnostics::Raw;
 
 /// The size in bytes above which the oldest entries go.
 const LIMIT: u64 = 1 << 30;
+
+/// How long a session's folder is unchanged before nobody can be using it any more: a session compiles there.
+const ABANDONED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A folder of compiled cells.
 #[derive(Debug, Clone)]
@@ -87,8 +90,14 @@ impl Cache {
     pub(crate) fn prune(&self) -> io::Result<()> {
         let mut files = Vec::new();
         for file in fs::read_dir(&self.folder)?.flatten() {
-            // Folders belong to the sessions that compile in them.
-            if let Some(metadata) = file.metadata().ok().filter(fs::Metadata::is_file) {
+            let Ok(metadata) = file.metadata() else { continue };
+            if metadata.is_dir() {
+                // A session compiles in it; one that was killed has left it.
+                let age = metadata.modified()?.elapsed().unwrap_or_default();
+                if age > ABANDONED {
+                    fs::remove_dir_all(file.path())?;
+                }
+            } else {
                 files.push((metadata.modified()?, metadata.len(), file.path()));
             }
         }

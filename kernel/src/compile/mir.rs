@@ -2,8 +2,8 @@
 //! Called by `rustc` after a successful compilation.
 //!
 //! Variables are stored by calls of `Scope::put`, whose last argument is a local; the locals' declarations name their
-//! types with public paths. Where the argument is a constant, the call's own type argument has to do: constants have
-//! primitive types, which need no path.
+//! types with public paths. Where the argument is a constant all the same, the call's own type argument has to do, whose
+//! paths are abbreviated.
 
 use std::collections::{BTreeMap, HashMap};
 

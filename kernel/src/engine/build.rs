@@ -59,11 +59,11 @@ pub(super) async fn build(
     label: &str,
     file: &str,
 ) -> Result<Built, Refusal> {
-    let mut layout = Layout::default();
     let mut dropped_uses = Vec::new();
     let mut notes = Vec::new();
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
     let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
+    let mut layout = Layout { optimized: opt_level > 0, ..Layout::default() };
     loop {
         let (generated, sites) = assemble(plan, &layout);
         let product = match (plan.runs(), sites.is_empty()) {
@@ -103,7 +103,7 @@ pub(super) async fn build(
                         ended.insert(sites[site as usize].name.clone(), why(label.to_owned()));
                     }
                 } else if layout.form == Form::Levels && errors(&diagnostics).any(is_about_borrowing) {
-                    layout = Layout { form: Form::Flat, ..Layout::default() };
+                    layout = Layout { form: Form::Flat, optimized: layout.optimized, ..Layout::default() };
                     ended.clear();
                 } else if let Some(broken) = broken_import(plan, &diagnostics) {
                     let (path, label) = (broken.path(), &broken.source.label);

@@ -148,6 +148,12 @@ fn catch(level: &mut dyn FnMut()) -> Ending {
     catch_unwind(AssertUnwindSafe(level))
 }
 
+/// The value, through a call that rustc does not look into.
+#[inline(never)]
+pub fn keep<T>(value: T) -> T {
+    value
+}
+
 /// Ends the cell as a `return` of the user's asks for; the value is dropped.
 ///
 /// # Errors
