@@ -7,8 +7,10 @@
 //! 3. Whatever ends the kernel, it ends through `Stop`: engine first, then unsent messages.
 
 use std::io;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -45,9 +47,20 @@ pub(crate) enum KernelError {
     Signals(#[source] io::Error),
 }
 
+/// The stack on which cells are parsed, in bytes. A parser recurses as deeply as what it reads is nested. Only what is
+/// used of it takes memory.
+const STACK: usize = 1 << 30;
+
 /// Runs a kernel until it is asked to end.
 pub(crate) fn run(connection_file: &Path) -> Result<(), KernelError> {
     let connection = Connection::read(connection_file)?;
+    // Processes that are to die with the kernel are started from this thread, which lives as long as the kernel does.
+    let kernel = thread::Builder::new().name("kernel".into()).stack_size(STACK);
+    let kernel = kernel.spawn(move || run_here(connection)).map_err(KernelError::Runtime)?;
+    kernel.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn run_here(connection: Connection) -> Result<(), KernelError> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(KernelError::Runtime)?;
     let outcome = LocalSet::new().block_on(&runtime, serve(connection));
     // A thread that is stuck in a system call must not keep the process alive.

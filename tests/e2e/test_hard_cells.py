@@ -170,6 +170,14 @@ def test_running_the_same_cell_again_compiles_nothing(kernel):
     assert again < first / 3
 
 
+@pytest.mark.parametrize("code", ["(" * 2000 + "1" + ")" * 2000, "!" * 20000 + "true", "[" * 3000 + "]" * 3000, "1" + "+1" * 1000, "{" * 5000])
+def test_nesting_without_measure_is_survived(kernel, code):
+    kernel.ok("let keep = 1;")
+    ended = kernel.run(code)
+    assert ended.status == "ok" or len(ended.traceback) < 2_000_000
+    assert kernel.ok("keep").value == "1"
+
+
 def test_an_assertion_quotes_what_was_written(kernel):
     failed = kernel.fails("async fn one() -> i32 { 1 }\nassert!(one().await == 2)")
     assert failed.reply["evalue"] == "assertion failed: one().await == 2"

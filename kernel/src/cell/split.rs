@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Expr, Item as SynItem, Pat, Stmt};
@@ -108,6 +108,9 @@ fn parse(text: &str) -> Result<(Vec<syn::Attribute>, Vec<Stmt>), SyntaxError> {
         at: error.span().byte_range(),
         lexical: true,
     })?;
+    if let Some(at) = too_deep(tokens.clone(), 0) {
+        return Err(SyntaxError { message: "this is nested too deeply".into(), at: at.byte_range(), lexical: true });
+    }
     let cell = |input: syn::parse::ParseStream<'_>| {
         Ok((syn::Attribute::parse_inner(input)?, syn::Block::parse_within(input)?))
     };
@@ -116,6 +119,26 @@ fn parse(text: &str) -> Result<(Vec<syn::Attribute>, Vec<Stmt>), SyntaxError> {
         at: error.span().byte_range(),
         lexical: false,
     })
+}
+
+/// How deeply code may be nested: far deeper than people write, and not as deep as rustc can bear.
+const DEEPEST: usize = 400;
+
+/// Where the tokens are nested more deeply than that, by delimiters or by prefix operators.
+fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
+    let mut prefixes = 0;
+    for token in tokens {
+        prefixes = if matches!(token, TokenTree::Punct(_)) { prefixes + 1 } else { 0 };
+        if depth + prefixes > DEEPEST {
+            return Some(token.span());
+        }
+        if let TokenTree::Group(group) = token
+            && let Some(at) = too_deep(group.stream(), depth + 1)
+        {
+            return Some(at);
+        }
+    }
+    None
 }
 
 impl Parsed {

@@ -77,6 +77,11 @@ pub(crate) enum CompileError {
     /// The toolchain that built the runtime has gone or has been replaced.
     #[error("the Rust toolchain has changed since the cell runtime was built with {0}")]
     ToolchainChanged(String),
+    /// rustc recursed too deeply.
+    #[error(
+        "rustc ran out of stack: an expression of the cell is too long or nested too deeply; split it into several"
+    )]
+    TooLong,
     /// rustc failed without a diagnostic.
     #[error("rustc failed without saying what is wrong with the cell:\n{0}")]
     Crashed(String),
@@ -153,6 +158,7 @@ impl Compiler {
             }
             return match errors().next() {
                 Some(_) => Ok(Verdict::Refused(refused)),
+                None if other.contains("overflowed its stack") => Err(CompileError::TooLong),
                 None => Err(CompileError::Crashed(other)),
             };
         }

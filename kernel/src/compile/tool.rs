@@ -13,6 +13,8 @@ use tokio::process::Command;
 pub(super) async fn run(mut command: Command, folder: &Path) -> io::Result<Output> {
     command
         .current_dir(folder)
+        // Long expressions need more stack than rustc takes by itself.
+        .env("RUST_MIN_STACK", "268435456")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

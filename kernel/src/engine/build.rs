@@ -218,6 +218,10 @@ pub(super) async fn explain_syntax(
         let message = "this is not Rust, and Boucle has no commands (`:dep`, `%time`, `?name` and the like) yet";
         return Ok(vec![Diagnostic::error(message, source.clone(), error.at)]);
     }
+    if error.message.contains("too deeply") {
+        // rustc would run out of stack.
+        return Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]);
+    }
     let generated = assemble_unparsed(source, error.lexical);
     let request = Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0 };
     match compiler.compile(request).await? {
