@@ -1,7 +1,7 @@
 //! Runs cells: text → plan → library → outcome, one stage after the other. Called by the execute handler.
 //!
-//! The engine owns the session, the compiler and the worker. A cell that fails at any stage leaves all three as they
-//! were, apart from what its code did before it failed.
+//! The engine owns the session, the compiler and the worker. A cell that rustc refuses, or that is interrupted before it
+//! runs, leaves the session as it was; a cell that fails while it runs leaves what it did before.
 
 mod build;
 mod report;
@@ -21,10 +21,6 @@ use crate::publish::{Publisher, StreamName};
 use crate::session::Session;
 use crate::worker::{Death, Ended, Worker};
 use build::{Built, Refusal};
-
-/// What the engine needs to know.
-#[derive(Debug, Default)]
-pub(crate) struct EngineConfig {}
 
 /// Runs the cells of one notebook.
 #[derive(Debug)]
@@ -79,7 +75,7 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
 }
 
 impl Engine {
-    pub(crate) fn new(_config: EngineConfig) -> (Engine, Interrupter) {
+    pub(crate) fn new() -> (Engine, Interrupter) {
         let (sender, interrupts) = watch::channel(0);
         (Engine { session: Session::default(), ready: None, interrupts }, Interrupter { interrupts: Arc::new(sender) })
     }

@@ -20,7 +20,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use crate::dispatch::{Channel, receive};
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 use crate::handlers::Context;
 use crate::lifecycle::{Interrupt, Signals, Stop, watch_parent};
 use crate::protocol::connection::{Connection, ConnectionError};
@@ -80,7 +80,7 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(heartbeat::echo(heartbeat));
     spawn_local(discard(stdin.receiver));
 
-    let (engine, interrupter) = Engine::new(EngineConfig::default());
+    let (engine, interrupter) = Engine::new();
     let interrupt = Interrupt::new(interrupter);
     let stop = Stop::default();
     spawn_local(signals.obey(interrupt.clone(), stop.clone()));

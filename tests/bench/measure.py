@@ -18,6 +18,12 @@ class Wrong(Exception):
     """A kernel that was timed did not do what it was asked to."""
 
 
+# Kinds of cell, and what the table calls them.
+PLAIN = (("expression", "1 + 1"), ("print", "print a line"))
+AWAITING = (("await", "await"),)
+AFTER = ", after 200 functions"
+
+
 class Bench:
     """All rows for one kernel: {row: [values]}, in seconds or megabytes."""
 
@@ -48,17 +54,26 @@ class Bench:
         self.starts()
         kernel = self.start()
         kernel.run(self.code(self.cells["expression"]), limit=120)
-        kernel.run(self.code(self.cells["await"]), limit=300)
         self.memory(kernel)
-        self.cells_of(kernel, "")
+        self.cells_of(kernel, PLAIN, "")
         self.again(kernel)
         self.lines(kernel)
         kernel = self.interrupts(kernel)
-        for _ in range(200):
-            kernel.run(self.code(self.cells["function"]), limit=120)
-        self.cells_of(kernel, ", after 200 functions")
+        self.define_functions(kernel)
+        self.cells_of(kernel, PLAIN, AFTER)
+        kernel.close()
+        # A session of its own: the first await of an evcxr session adds a dependency that slows down all its other cells.
+        kernel = self.start()
+        kernel.run(self.code(self.cells["await"]), limit=300)
+        self.cells_of(kernel, AWAITING, "")
+        self.define_functions(kernel)
+        self.cells_of(kernel, AWAITING, AFTER)
         kernel.close()
         return self.rows
+
+    def define_functions(self, kernel):
+        for _ in range(200):
+            kernel.run(self.code(self.cells["function"]), limit=120)
 
     def start(self):
         return client.Kernel(self.name, log=subprocess.DEVNULL, lenient=self.name != "boucle")
@@ -80,8 +95,8 @@ class Bench:
         self.rows["start → first result"] = first
         self.report(self.name, "start → first result", first)
 
-    def cells_of(self, kernel, suffix):
-        for kind, row in (("expression", "1 + 1"), ("print", "print a line"), ("await", "await")):
+    def cells_of(self, kernel, kinds, suffix):
+        for kind, row in kinds:
             self.repeat(row + suffix, lambda: self.timed(kernel, self.code(self.cells[kind])))
 
     def again(self, kernel):

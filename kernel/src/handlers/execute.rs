@@ -131,11 +131,10 @@ mod tests {
     use std::future::pending;
 
     use super::*;
-    use crate::engine::EngineConfig;
 
     /// Runs a cell while the engine never gets warm, and does `then` meanwhile.
     async fn run_cold(then: impl FnOnce(&Interrupt, &Stop)) -> (Value, Vec<&'static str>) {
-        let (_, interrupter) = Engine::new(EngineConfig::default());
+        let (_, interrupter) = Engine::new();
         let (interrupt, stop) = (Interrupt::new(interrupter), Stop::default());
         let engine = WarmEngine::Warming(Box::pin(pending()));
         let mut cells = Cells { engine, interrupt: interrupt.clone(), stop: stop.clone(), count: 0 };
