@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::dispatch::{Channel, receive};
 use crate::engine::Engine;
 use crate::handlers::Context;
-use crate::lifecycle::{Interrupt, Signals, Stop, watch_parent};
+use crate::lifecycle::{Interrupt, Signals, Stop, leave_sigint_to_the_kernel, watch_parent};
 use crate::protocol::connection::{Connection, ConnectionError};
 use crate::protocol::incoming::Incoming;
 use crate::protocol::wire::Wire;
@@ -57,11 +57,13 @@ pub(crate) fn run(connection_file: &Path) -> Result<(), KernelError> {
     // Processes that are to die with the kernel are started from this thread, which lives as long as the kernel does.
     let kernel = thread::Builder::new().name("kernel".into()).stack_size(STACK);
     let kernel = kernel.spawn(move || run_here(connection)).map_err(KernelError::Runtime)?;
+    leave_sigint_to_the_kernel();
     kernel.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn run_here(connection: Connection) -> Result<(), KernelError> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(KernelError::Runtime)?;
+    let runtime = Builder::new_current_thread().enable_all().on_thread_start(leave_sigint_to_the_kernel).build();
+    let runtime = runtime.map_err(KernelError::Runtime)?;
     let outcome = LocalSet::new().block_on(&runtime, serve(connection));
     // A thread that is stuck in a system call must not keep the process alive.
     runtime.shutdown_background();
@@ -69,7 +71,9 @@ fn run_here(connection: Connection) -> Result<(), KernelError> {
 }
 
 async fn serve(connection: Connection) -> Result<(), KernelError> {
-    let signals = Signals::catch().map_err(KernelError::Signals)?;
+    let (engine, interrupter) = Engine::new();
+    let interrupt = Interrupt::new(interrupter);
+    let signals = Signals::catch(&interrupt).map_err(KernelError::Signals)?;
     let sockets = Sockets::bind(&connection).await?;
     let Sockets { shell, control, stdin, heartbeat, iopub, unsent, files } = sockets;
 
@@ -80,8 +84,6 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(heartbeat::echo(heartbeat));
     spawn_local(discard(stdin.receiver));
 
-    let (engine, interrupter) = Engine::new();
-    let interrupt = Interrupt::new(interrupter);
     let stop = Stop::default();
     spawn_local(signals.obey(interrupt.clone(), stop.clone()));
     spawn_local(watch_parent(stop.clone()));

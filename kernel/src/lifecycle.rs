@@ -4,6 +4,7 @@ use std::env;
 use std::io;
 use std::os::unix::process::parent_id;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,11 +21,25 @@ const PARENT_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Interrupt {
     engine: Interrupter,
     waiting: Arc<Notify>,
+    signals: Arc<Sigints>,
+}
+
+/// How many SIGINTs have come, and how many of them are settled.
+#[derive(Debug, Default)]
+struct Sigints {
+    received: AtomicU64,
+    settled: AtomicU64,
 }
 
 impl Interrupt {
     pub(crate) fn new(engine: Interrupter) -> Self {
-        Self { engine, waiting: Arc::default() }
+        Self { engine, waiting: Arc::default(), signals: Arc::default() }
+    }
+
+    /// Forgets the SIGINTs so far: a cell that begins now is not the one that they were meant for. The task that obeys
+    /// signals may hear of them only later.
+    pub(crate) fn forget_signals(&self) {
+        self.signals.settle();
     }
 
     /// Interrupts the cell that runs, or that waits for the engine to be warm.
@@ -36,6 +51,26 @@ impl Interrupt {
     /// Resolves at the next press after the first poll, for a cell that the engine does not know yet.
     pub(crate) async fn pressed(&self) {
         self.waiting.notified().await;
+    }
+}
+
+impl Sigints {
+    /// Whether any have come since the last call.
+    fn settle(&self) -> bool {
+        let received = self.received.load(Ordering::Relaxed);
+        self.settled.swap(received, Ordering::Relaxed) != received
+    }
+}
+
+/// Keeps SIGINT from this thread. Only the kernel's own thread takes it: so a signal has been counted before that thread
+/// reads anything that was sent after it.
+pub(crate) fn leave_sigint_to_the_kernel() {
+    // SAFETY: `set` is made valid by `sigemptyset` before it is read, and the calls only change this thread's mask.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
     }
 }
 
@@ -67,7 +102,14 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Replaces the default actions of the signals, which would all kill the process.
-    pub(crate) fn catch() -> io::Result<Self> {
+    pub(crate) fn catch(interrupt: &Interrupt) -> io::Result<Self> {
+        let sigints = Arc::clone(&interrupt.signals);
+        let count = move || {
+            sigints.received.fetch_add(1, Ordering::Relaxed);
+        };
+        // SAFETY: adding to an atomic is all that the handler does, which is allowed in one. It comes before the one
+        // that wakes `obey`.
+        unsafe { signal_hook_registry::register(libc::SIGINT, count) }?;
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -80,7 +122,11 @@ impl Signals {
     pub(crate) async fn obey(mut self, interrupt: Interrupt, stop: Stop) {
         loop {
             tokio::select! {
-                _ = self.interrupt.recv() => interrupt.press(),
+                _ = self.interrupt.recv() => {
+                    if interrupt.signals.settle() {
+                        interrupt.press();
+                    }
+                }
                 _ = self.terminate.recv() => stop.request("SIGTERM"),
                 _ = self.hang_up.recv() => stop.request("SIGHUP"),
             }

@@ -42,6 +42,7 @@ impl Cells {
 
     /// Runs a cell. When the kernel is asked to end meanwhile, the engine is left where it is.
     pub(crate) async fn execute(&mut self, request: &Execute, publisher: &Publisher) -> Done {
+        self.interrupt.forget_signals();
         // Silent cells and those of tools (`store_history: false`) take no number.
         if !request.silent {
             self.count += u64::from(request.store_history);
