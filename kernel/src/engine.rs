@@ -4,19 +4,23 @@
 //! runs, leaves the session as it was; a cell that fails while it runs leaves what it did before.
 
 mod build;
+mod commands;
+mod dependencies;
 mod report;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use boucle_wire::{Done, Failure, Location, Piece, Run};
 use tokio::sync::watch;
 
 pub(crate) use crate::cell::IsComplete;
-use crate::cell::{self, CellPlan, Generated, Source, UserPiece};
+use crate::cell::{self, CellPlan, Generated, UserPiece};
 use crate::compile::runtime::{self, Runtime};
 use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
+use crate::magics::{self, Segment};
 use crate::publish::{Publisher, StreamName};
 use crate::session::Session;
 use crate::worker::{Death, Ended, Worker};
@@ -53,6 +57,24 @@ pub(crate) struct CellRequest<'a> {
     pub(crate) silent: bool,
 }
 
+/// A part of a cell that is Rust: all of it, unless it holds commands.
+#[derive(Debug, Clone)]
+struct Part {
+    range: Range<usize>,
+    /// Counts the parts of the cell, from 0.
+    number: usize,
+}
+
+/// A part with its text, and what messages and generated files are called.
+#[derive(Debug)]
+struct Code<'a> {
+    label: String,
+    file: String,
+    /// Of the whole cell.
+    text: &'a str,
+    range: Range<usize>,
+}
+
 /// The variables whose types a cell redefines, and the name that changes.
 type Outdated = BTreeMap<String, String>;
 
@@ -71,7 +93,18 @@ impl Interrupter {
 
 /// Judges what has been typed so far.
 pub(crate) fn is_complete(code: &str) -> IsComplete {
-    cell::is_complete(code)
+    let Some(segments) = magics::segments(code, |_| false) else { return cell::is_complete(code) };
+    let judge = |segment: &Segment| match segment {
+        Segment::Code(range) => cell::is_complete(&code[range.clone()]),
+        Segment::Command(line) if magics::is_open(code, line) => IsComplete::Incomplete { indent: "    ".into() },
+        Segment::Command(_) => IsComplete::Complete,
+    };
+    let Some((last, earlier)) = segments.split_last() else { return IsComplete::Complete };
+    // What follows a command cannot complete what stands before it.
+    match earlier.iter().all(|segment| judge(segment) == IsComplete::Complete) {
+        true => judge(last),
+        false => IsComplete::Invalid,
+    }
 }
 
 impl Engine {
@@ -104,7 +137,11 @@ impl Engine {
     pub(crate) async fn execute(&mut self, cell: &CellRequest<'_>, publisher: &Publisher) -> Executed {
         // What was pressed before the cell began is not meant for it.
         self.interrupts.mark_unchanged();
-        match self.try_execute(cell, publisher).await {
+        let executed = match magics::segments(cell.code, |name| self.session.knows(name)) {
+            None => self.run_part(cell, Part { range: 0..cell.code.len(), number: 0 }, publisher).await,
+            Some(segments) => self.run_segments(cell, segments, publisher).await,
+        };
+        match executed {
             Ok(()) => Executed::Ok,
             Err(report) => Executed::Error(report),
         }
@@ -117,13 +154,18 @@ impl Engine {
         }
     }
 
-    async fn try_execute(&mut self, request: &CellRequest<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
-        let label = self.session.label(request.execution_count, request.code);
-        let file = self.session.file(&label, request.code);
+    /// Runs one part of a cell.
+    async fn run_part(
+        &mut self,
+        request: &CellRequest<'_>,
+        part: Part,
+        publisher: &Publisher,
+    ) -> Result<(), ErrorReport> {
+        let code = self.code(request, part);
         let mut interrupts = self.interrupts.clone();
         let (plan, built, outdated) = tokio::select! {
             biased;
-            built = self.build(&label, &file, request.code, publisher) => built?,
+            built = self.build(&code, publisher) => built?,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
         report::publish_notes(&built, &plan, &outdated, publisher);
@@ -137,25 +179,34 @@ impl Engine {
             forget: self.session.take_outdated(),
             discard: built.discard.clone(),
             pieces: pieces_of(&built.generated),
-            file,
+            file: code.file,
         };
         let count = (!request.silent).then_some(request.execution_count);
-        self.run(&label, run, &plan, &built, publisher, count).await
+        self.run(&code.label, run, &plan, &built, publisher, count).await
+    }
+
+    /// How a part of a cell is called. Each part has a file of its own, since panics name a line in it.
+    fn code<'a>(&self, request: &CellRequest<'a>, part: Part) -> Code<'a> {
+        let label = self.session.label(request.execution_count, request.code);
+        let mut file = self.session.file(&label, request.code);
+        if part.number > 0 {
+            file.push_str(&format!("+{}", part.number));
+        }
+        Code { label, file, text: request.code, range: part.range }
     }
 
     /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
     async fn build(
         &mut self,
-        label: &str,
-        file: &str,
-        code: &str,
+        code: &Code<'_>,
         publisher: &Publisher,
     ) -> Result<(CellPlan, Built, Outdated), ErrorReport> {
         self.prepare(Some(publisher)).await?;
-        let parsed = match cell::split(label, code) {
+        let Code { label, file, text, range } = code;
+        let parsed = match cell::split_part(label, text, range.clone()) {
             Ok(parsed) => parsed,
             Err(error) => {
-                let source = Arc::new(Source { label: label.to_owned(), text: code.to_owned(), edits: Vec::new() });
+                let source = Arc::new(cell::unsplit(label, text, range.clone()));
                 self.session.remember_source(&source);
                 return match build::explain_syntax(&self.ready()?.compiler, &source, error).await {
                     Ok(diagnostics) => Err(report::refused(&diagnostics, &self.session)),

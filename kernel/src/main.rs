@@ -11,6 +11,7 @@ mod handlers;
 mod install;
 mod kernel;
 mod lifecycle;
+mod magics;
 mod protocol;
 mod publish;
 mod session;

@@ -68,6 +68,18 @@ impl Session {
         self.sources.get(label)
     }
 
+    /// The variables and their types, by name.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, ty)| (name.as_str(), ty.as_str()))
+    }
+
+    /// Whether the notebook has given this name to anything.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
+            || self.items.iter().any(|item| item.provides.contains(name))
+            || self.uses.iter().any(|import| import.binds.as_deref() == Some(name))
+    }
+
     /// Whether there is a variable of this name.
     pub(crate) fn has_variable(&self, name: &str) -> bool {
         self.variables.contains_key(name)

@@ -1,5 +1,6 @@
 //! Tells a console whether what has been typed so far is a whole cell. Called for `is_complete_request`.
 
+use super::lexer::{Lexeme, lexeme};
 use super::split::split;
 
 /// The answer, in Jupyter's terms.
@@ -46,32 +47,13 @@ enum Scan {
 
 /// Follows delimiters, skipping over strings, characters and comments.
 fn scan(code: &str) -> Scan {
-    let bytes = code.as_bytes();
     let mut open = Vec::new();
     let mut at = 0;
-    while at < bytes.len() {
-        let rest = &code[at..];
-        let length = match bytes[at] {
-            b'/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            b'/' if rest.starts_with("/*") => match block_comment(rest) {
-                Some(length) => length,
-                None => return Scan::InsideToken,
-            },
-            b'"' => match string(rest) {
-                Some(length) => length,
-                None => return Scan::InsideToken,
-            },
-            b'r' | b'b' | b'c' if !continues_identifier(&code[..at]) => match raw_string(rest) {
-                Raw::None => 1,
-                Raw::Whole(length) => length,
-                Raw::Open => return Scan::InsideToken,
-            },
-            b'\'' => character(rest),
-            b'(' | b'[' | b'{' => {
-                open.push(bytes[at]);
-                1
-            }
-            close @ (b')' | b']' | b'}') => {
+    while at < code.len() {
+        let lexeme = lexeme(code, at);
+        match lexeme {
+            Lexeme::Open(delimiter) => open.push(delimiter),
+            Lexeme::Close(close) => {
                 let matching = match close {
                     b')' => b'(',
                     b']' => b'[',
@@ -80,80 +62,13 @@ fn scan(code: &str) -> Scan {
                 if open.pop() != Some(matching) {
                     return Scan::Mismatched;
                 }
-                1
             }
-            _ => rest.chars().next().map_or(1, char::len_utf8),
-        };
+            _ => {}
+        }
+        let Some(length) = lexeme.length() else { return Scan::InsideToken };
         at += length;
     }
     if open.is_empty() { Scan::Balanced } else { Scan::Open { depth: open.len() } }
-}
-
-fn continues_identifier(before: &str) -> bool {
-    before.ends_with(|c: char| c == '_' || c.is_alphanumeric())
-}
-
-fn block_comment(text: &str) -> Option<usize> {
-    let (mut depth, mut at) = (0usize, 0);
-    loop {
-        let rest = text.get(at..)?;
-        let open = rest.find("/*");
-        let close = rest.find("*/")?;
-        match open {
-            Some(open) if open < close => {
-                depth += 1;
-                at += open + 2;
-            }
-            _ => {
-                depth -= 1;
-                at += close + 2;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-        }
-    }
-}
-
-fn string(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return Some(at + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
-enum Raw {
-    None,
-    Whole(usize),
-    Open,
-}
-
-fn raw_string(text: &str) -> Raw {
-    let prefix = text.len() - text.trim_start_matches(['b', 'c']).len();
-    let Some(after_r) = text[prefix..].strip_prefix('r').filter(|_| prefix <= 1) else { return Raw::None };
-    let hashes = after_r.len() - after_r.trim_start_matches('#').len();
-    if !after_r[hashes..].starts_with('"') {
-        return Raw::None;
-    }
-    let start = prefix + 1 + hashes + 1;
-    let end = format!("\"{}", "#".repeat(hashes));
-    text[start..].find(&end).map_or(Raw::Open, |at| Raw::Whole(start + at + end.len()))
-}
-
-/// The length of a character literal, or of the quote alone where it begins a lifetime.
-fn character(text: &str) -> usize {
-    let mut chars = text.char_indices().skip(1);
-    match (chars.next(), chars.next()) {
-        (Some((_, '\\')), _) => text[2..].char_indices().skip(1).find(|(_, c)| *c == '\'').map_or(1, |(at, _)| at + 3),
-        (Some(_), Some((at, '\''))) => at + 1,
-        _ => 1,
-    }
 }
 
 #[cfg(test)]

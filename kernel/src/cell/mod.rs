@@ -7,6 +7,7 @@
 mod assemble;
 mod complete;
 mod item;
+mod lexer;
 mod mentions;
 mod plan;
 mod rewrite;
@@ -16,7 +17,10 @@ mod split;
 pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
 pub(crate) use complete::{IsComplete, is_complete};
 pub(crate) use item::{Item, Use};
+pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use plan::{CellPlan, Known, Static, plan};
 pub(crate) use source::{Generated, Source, UserPiece};
-pub(crate) use split::{Parsed, SyntaxError, split};
+#[cfg(test)]
+pub(crate) use split::split;
+pub(crate) use split::{Parsed, SyntaxError, split_part, unsplit};

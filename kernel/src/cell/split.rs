@@ -1,6 +1,7 @@
 //! Splits the text of a cell into attributes, imports, items and statements. The first stage; called by the engine.
 //! What cannot be parsed is handed to rustc as it stands, whose messages are better than any made here.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -68,11 +69,21 @@ pub(crate) struct SyntaxError {
 
 /// Splits the text of a cell that messages call `label`.
 pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
+    split_part(label, text, 0..text.len())
+}
+
+/// Splits the part of a cell's text that is Rust; the rest of it belongs to commands.
+pub(crate) fn split_part(label: &str, text: &str, part: Range<usize>) -> Result<Parsed, SyntaxError> {
     proc_macro2::extra::invalidate_current_thread_spans();
-    let (parsed, completed) = match parse(text) {
+    // What stands before the part is left blank, so that its spans are those of the whole text.
+    let code: Cow<'_, str> = match part.start {
+        0 => text[part.clone()].into(),
+        _ => (" ".repeat(part.start) + &text[part.clone()]).into(),
+    };
+    let (parsed, completed) = match parse(&code) {
         Ok(parsed) => (parsed, false),
         // At the end of a cell a semicolon may be forgotten: what it would end is clear without it.
-        Err(error) => match parse(&format!("{text}{FINAL_SEMICOLON}")) {
+        Err(error) => match parse(&format!("{code}{FINAL_SEMICOLON}")) {
             Ok(parsed) => (parsed, true),
             Err(_) => return Err(error),
         },
@@ -80,7 +91,7 @@ pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
     let (attributes, statements) = parsed;
     let Rewrite { mut edits, found } = rewrite(text, &statements);
     if completed {
-        edits.push(Edit { range: text.len()..text.len(), insert: FINAL_SEMICOLON.into() });
+        edits.push(Edit { range: part.end..part.end, insert: FINAL_SEMICOLON.into() });
     }
     let source = Arc::new(Source { label: label.into(), text: text.into(), edits });
     let mut parsed = Parsed {
@@ -94,9 +105,17 @@ pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
     };
     let last = statements.len().saturating_sub(1);
     for (index, statement) in statements.into_iter().enumerate() {
-        parsed.add(statement, index == last, &found);
+        parsed.add(statement, part.end, index == last, &found);
     }
     Ok(parsed)
+}
+
+/// The source of a part that cannot be split: the part alone, on its lines.
+pub(crate) fn unsplit(label: &str, text: &str, part: Range<usize>) -> Source {
+    let lines = "\n".repeat(text[..part.start].matches('\n').count());
+    let before = Edit { range: 0..part.start, insert: lines.into() };
+    let behind = Edit { range: part.end..text.len(), insert: "".into() };
+    Source { label: label.into(), text: text.into(), edits: vec![before, behind] }
 }
 
 /// What completes a cell whose last statement lacks its end; a comment may stand on the last line.
@@ -142,9 +161,9 @@ fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
 }
 
 impl Parsed {
-    fn add(&mut self, statement: Stmt, last: bool, rewrite: &Found) {
+    fn add(&mut self, statement: Stmt, end: usize, last: bool, rewrite: &Found) {
         let whole = statement.span().byte_range();
-        let range = whole.start..whole.end.min(self.source.text.len());
+        let range = whole.start..whole.end.min(end);
         match statement {
             Stmt::Item(SynItem::Use(item)) => self.add_uses(&item),
             Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, &rewrite.loops))),

@@ -85,6 +85,18 @@ impl Diagnostic {
         }
     }
 
+    /// Help of the engine's own.
+    pub(crate) fn help(message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            level: Level::Help,
+            code: None,
+            message: message.into(),
+            spans: Vec::new(),
+            children: Vec::new(),
+            stores: Vec::new(),
+        }
+    }
+
     /// The place it is about.
     pub(crate) fn primary(&self) -> Option<&Span> {
         self.spans.iter().find(|span| span.primary)

@@ -213,11 +213,6 @@ pub(super) async fn explain_syntax(
     source: &Arc<Source>,
     error: SyntaxError,
 ) -> Result<Vec<Diagnostic>, CompileError> {
-    if source.text.trim_start().starts_with([':', '%', '?']) {
-        // rustc would suggest how to make Rust of it, which is not what was meant.
-        let message = "this is not Rust, and Boucle has no commands (`:dep`, `%time`, `?name` and the like) yet";
-        return Ok(vec![Diagnostic::error(message, source.clone(), error.at)]);
-    }
     if error.message.contains("too deeply") {
         // rustc would run out of stack.
         return Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]);

@@ -46,6 +46,15 @@ pub(super) fn refused(diagnostics: &[Diagnostic], session: &Session) -> ErrorRep
     ErrorReport { ename: "CompileError".into(), evalue, traceback: errors.iter().map(render).collect() }
 }
 
+/// A command that there is not, or that is not used as it should be.
+pub(super) fn bad_command(diagnostic: &Diagnostic) -> ErrorReport {
+    ErrorReport {
+        ename: "CommandError".into(),
+        evalue: diagnostic.message.clone(),
+        traceback: vec![render(diagnostic)],
+    }
+}
+
 /// What the notebook knows and rustc does not.
 fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
     if !error.is_unresolved_name() {
@@ -61,14 +70,7 @@ fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
     } else {
         return None;
     };
-    Some(Diagnostic {
-        level: Level::Help,
-        code: None,
-        message,
-        spans: Vec::new(),
-        children: Vec::new(),
-        stores: Vec::new(),
-    })
+    Some(Diagnostic::help(message))
 }
 
 /// Shows what rustc warns about in the cell, what it still lacks, and what it takes with it.
