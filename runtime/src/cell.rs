@@ -9,8 +9,8 @@ mod scope;
 mod show;
 mod wait;
 
-pub use crate::interrupt::{checkpoint, interruptible_sleep as thread_sleep};
+pub use crate::interrupt::checkpoint;
 pub use never::Never;
 pub use scope::{Ending, Failed, Question, Scope, StoredAt, keep, question, returned};
 pub use show::{Show, ShowDebug, ShowType};
-pub use wait::{coroutine, wait};
+pub use wait::{coroutine, thread_sleep, wait};

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::error::{RuntimeError, misuse};
 use crate::state::cell::AnyCell;
+use crate::state::clock::Clock;
 use crate::state::core::Core;
 use crate::state::engine::Engine;
 use crate::thread_id;
@@ -73,11 +74,20 @@ fn no_current() -> ! {
     RuntimeError::new(format!("There is no current event loop in thread '{name}'.")).raise()
 }
 
-/// A new loop on this thread's engine.
+/// The loop of virtual time that this thread is at: the running one, else the one that was set.
+pub(crate) fn in_virtual_time() -> Option<Rc<Core>> {
+    let core = running().or_else(|| SET.try_with(|set| set.borrow().clone()).ok().flatten())?;
+    core.clock.is_virtual().then_some(core)
+}
+
+/// A new loop on this thread's engine. Where time is virtual, it goes on in the new loop.
 #[track_caller]
 pub(crate) fn new_core() -> Rc<Core> {
     match Engine::of_thread() {
-        Ok(engine) => Rc::new(Core::new(engine)),
+        Ok(engine) => {
+            let clock = in_virtual_time().map_or_else(Clock::new, |core| core.clock.successor());
+            Rc::new(Core::new(engine, clock))
+        }
         Err(error) => RuntimeError::new(format!("cannot create an event loop: {error}")).raise(),
     }
 }

@@ -9,10 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant as WallClock};
+use std::time::{Duration, Instant};
 
 use tokio::task::{unconstrained, yield_now};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use crate::coroutine::callback_of;
 use crate::current;
@@ -20,6 +20,7 @@ use crate::error::{Exception, InTask, KeyboardInterrupt, Kind};
 use crate::interrupt;
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
+use crate::state::clock::Moment;
 use crate::state::core::Core;
 use crate::state::ready::Handle;
 
@@ -30,16 +31,43 @@ const TURNS_PER_GLANCE: u32 = 8;
 /// Turns are bundled only while a bundle stays shorter than this, so that I/O waits no longer for it.
 const BUNDLE_TIME: Duration = Duration::from_micros(100);
 
+/// tokio's timers ring at most so much later than asked, when its clock jumps.
+const TICK: Duration = Duration::from_millis(2);
+
 /// Runs `core` until it is stopped or interrupted. The caller has checked that it may run.
 pub(crate) fn run(core: &Rc<Core>) -> Result<(), KeyboardInterrupt> {
     let _running = Running::enter(core);
-    let mut driver = Driver { core, sleep: None, turns: 1 };
+    let _moving = core.clock.is_virtual().then(|| VirtualTime::begin(core));
+    let mut driver = Driver { core, alarm: None, turns: 1 };
     core.engine.runtime().block_on(unconstrained(async move {
         let mut first = pin!(yield_now());
         // The turn begins with a look at the reactor, as Python's does.
         poll_fn(|cx| first.as_mut().poll(cx)).await;
         poll_fn(|cx| driver.poll(cx)).await
     }))
+}
+
+/// The loop's clock is tokio's paused one for as long as this lives.
+struct VirtualTime<'a> {
+    core: &'a Core,
+}
+
+impl<'a> VirtualTime<'a> {
+    fn begin(core: &'a Core) -> Self {
+        // Without the context tokio shows the system's time.
+        let _context = core.engine.runtime().enter();
+        core.engine.pause_time();
+        core.clock.follow_tokio();
+        Self { core }
+    }
+}
+
+impl Drop for VirtualTime<'_> {
+    fn drop(&mut self) {
+        let _context = self.core.engine.runtime().enter();
+        self.core.clock.make_virtual();
+        self.core.engine.resume_time();
+    }
 }
 
 /// The thread knows which loop runs, and interrupts know whom to wake, for as long as this lives.
@@ -71,7 +99,8 @@ impl Drop for Running<'_> {
 
 struct Driver<'a> {
     core: &'a Rc<Core>,
-    sleep: Option<Pin<Box<Sleep>>>,
+    /// tokio's timer for the first deadline of ours, and when it rings.
+    alarm: Option<(Moment, Pin<Box<Sleep>>)>,
     /// How many turns the next bundle may have.
     turns: u32,
 }
@@ -83,7 +112,7 @@ impl Driver<'_> {
         if interrupt::is_cell_thread() {
             interrupt::set_idle_waker(Some(cx.waker().clone()));
         }
-        let began = WallClock::now();
+        let began = Instant::now();
         for turns in 1..=self.turns {
             if interrupt::take() {
                 return Poll::Ready(Err(KeyboardInterrupt));
@@ -117,19 +146,30 @@ impl Driver<'_> {
     /// Arranges to be woken at the first deadline. Ready when that has passed already.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.core.timers.first() else { return Poll::Pending };
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if sleep.deadline() != deadline {
-                    sleep.as_mut().reset(deadline);
-                }
-                sleep
+        let now = self.core.clock.now();
+        let mut left = deadline.since(now);
+        if self.core.clock.is_virtual() && !self.core.engine.waits_outside() {
+            // tokio jumps from tick to tick: it leads us close to the deadline, past its own timers, and the rest is
+            // for us, so that virtual time is exact.
+            if left < TICK {
+                self.core.engine.move_time(left);
+                return Poll::Ready(());
             }
-            None => self.sleep.insert(Box::pin(sleep_until(deadline))),
-        };
-        if sleep.as_mut().poll(cx).is_pending() {
+            left -= TICK;
+        }
+        self.sleep_until(now.after(left), left, cx)
+    }
+
+    fn sleep_until(&mut self, wake: Moment, left: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let (known, alarm) = self.alarm.get_or_insert_with(|| (wake, Box::pin(sleep(left))));
+        if *known != wake {
+            *known = wake;
+            alarm.as_mut().reset(tokio::time::Instant::now() + left);
+        }
+        if alarm.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        self.sleep = None;
+        self.alarm = None;
         Poll::Ready(())
     }
 }
@@ -140,7 +180,7 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
     gate.set_turning(true);
     gate.collect();
     if !core.timers.is_empty() {
-        let now = Instant::now();
+        let now = core.clock.now();
         while let Some(timer) = core.timers.pop_due(now) {
             gate.push(Handle::Due(timer));
         }

@@ -3,6 +3,7 @@
 
 mod calls;
 mod run;
+mod virtual_time;
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +18,7 @@ use crate::error::{KeyboardInterrupt, ValueError, install_hook, misuse, raise_in
 use crate::interrupt;
 use crate::report::ExceptionHandler;
 use crate::state::callback::Callback;
-use crate::state::core::{Core, epoch};
+use crate::state::core::Core;
 use crate::task::any::of_loop;
 use crate::task::scoped::Scoped;
 use crate::task::{AnyTask, Task};
@@ -42,7 +43,7 @@ pub fn get_event_loop() -> EventLoop {
     EventLoop { core: current::get() }
 }
 
-/// A new loop, which is not yet anybody's current one.
+/// A new loop, which is not yet anybody's current one. It has virtual time if the current one has.
 ///
 /// # Panics
 /// Raises [`RuntimeError`](crate::RuntimeError) when the operating system refuses the descriptors it needs.
@@ -237,10 +238,10 @@ impl EventLoop {
         self.core.closed.get()
     }
 
-    /// The loop's clock, in seconds; it never goes back, and is the same for all loops of the process.
+    /// The loop's clock, in seconds; it never goes back, and all loops whose time is not virtual show the same.
     #[must_use]
     pub fn time(&self) -> f64 {
-        tokio::time::Instant::now().saturating_duration_since(epoch()).as_secs_f64()
+        self.core.clock.now().seconds()
     }
 
     /// Schedules `coroutine` on this loop, running or not. A task is returned as it is.

@@ -17,7 +17,9 @@
 
 pub(crate) mod callback;
 pub(crate) mod cell;
+pub(crate) mod clock;
 pub(crate) mod core;
 pub(crate) mod engine;
+mod outside;
 pub(crate) mod ready;
 pub(crate) mod timers;

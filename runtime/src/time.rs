@@ -6,8 +6,6 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::current;
 use crate::state::core::Core;
 use crate::state::timers::Timer;
@@ -57,12 +55,6 @@ fn from_float(seconds: f64) -> Duration {
     if seconds > 0.0 { Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX) } else { Duration::ZERO }
 }
 
-/// The moment `delay` from now, or one so far that it never comes.
-pub(crate) fn deadline_after(delay: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    Instant::now() + delay.min(CENTURY)
-}
-
 /// Suspends the coroutine for `delay`: seconds as a number, or a [`Duration`]. 0, negative numbers and NaN suspend it
 /// for one turn. Never wakes early. Dropping it cancels it.
 ///
@@ -101,7 +93,7 @@ impl Future for Sleep {
             Stage::New(delay) => {
                 let core = current::expect_running();
                 let timer = Rc::new(Timer::sleeper(cx.waker().clone()));
-                core.timers.arm(deadline_after(*delay), Rc::clone(&timer));
+                core.timers.arm(core.clock.now().after(*delay), Rc::clone(&timer));
                 self.stage = Stage::Armed(timer, Rc::downgrade(&core));
                 Poll::Pending
             }

@@ -5,16 +5,19 @@ use std::fmt::Display;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::current;
+use crate::state::clock::Moment;
 
 /// Zero, shared by all threads and all cells.
-static ZERO: Mutex<Option<Instant>> = Mutex::new(None);
+static ZERO: Mutex<Option<Moment>> = Mutex::new(None);
 
 /// Sets the zero and prints `---------- zero`.
 pub fn start_timer() {
     let mut zero = ZERO.lock().unwrap_or_else(PoisonError::into_inner);
     print_line("---------- zero");
-    *zero = Some(Instant::now());
+    *zero = Some(now());
 }
 
 /// Prints the time since [`start_timer`] and the message: `1s + 003ms message`. Seconds and milliseconds are cut off,
@@ -24,9 +27,13 @@ pub fn show_timer(message: impl Display) {
 }
 
 fn show(message: &dyn Display) {
-    let zero = *ZERO.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
-    let elapsed = zero.elapsed();
-    print_line(&line(elapsed, message));
+    let zero = *ZERO.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(now);
+    print_line(&line(now().since(zero), message));
+}
+
+/// The time as the thread's loop has it, if that is virtual, else the real one.
+fn now() -> Moment {
+    current::in_virtual_time().map_or_else(Moment::real, |core| core.clock.now())
 }
 
 fn line(elapsed: Duration, message: &dyn Display) -> String {

@@ -1,7 +1,10 @@
-//! `.await` at the top level of a cell: drives the notebook's event loop until the future is done.
-//! Generated code calls [`wait`] where the user wrote `.await`.
+//! What waits in a cell. `.await` at its top level drives the notebook's event loop until the future is done: generated
+//! code calls [`wait`] there. Where the user wrote `std::thread::sleep` it calls [`thread_sleep`].
 
-use crate::{Coroutine, get_event_loop};
+use std::time::Duration;
+
+use crate::interrupt::{checkpoint, interruptible_sleep};
+use crate::{Coroutine, current, get_event_loop};
 
 /// Boxes a future that a cell binds to a variable, for later cells to await: its own type has no name.
 pub fn coroutine<F: Future + 'static>(future: F) -> Coroutine<F::Output> {
@@ -16,4 +19,18 @@ pub fn coroutine<F: Future + 'static>(future: F) -> Coroutine<F::Output> {
 #[track_caller]
 pub fn wait<F: IntoFuture>(future: F) -> F::Output {
     get_event_loop().block_on(future.into_future())
+}
+
+/// Blocks the thread for `duration`, until an interrupt comes; where the notebook's time is virtual, that just passes.
+///
+/// # Panics
+/// With `KeyboardInterrupt`.
+pub fn thread_sleep(duration: Duration) {
+    match current::in_virtual_time() {
+        Some(core) => {
+            checkpoint();
+            core.spend(duration);
+        }
+        None => interruptible_sleep(duration),
+    }
 }

@@ -4,18 +4,16 @@
 use std::fmt;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::EventLoop;
 use crate::coroutine::callback_of;
 use crate::error::{RuntimeError, misuse};
 use crate::state::callback::Callback;
-use crate::state::core::{Core, epoch};
+use crate::state::clock::Moment;
+use crate::state::core::Core;
 use crate::state::ready::{Gate, Handle as Ready, Injected};
 use crate::state::timers::Timer;
-use crate::time::{Seconds, deadline_after};
+use crate::time::Seconds;
 
 impl EventLoop {
     /// Calls `function` in the next turn, after what is in the queue already.
@@ -44,7 +42,7 @@ impl EventLoop {
     #[track_caller]
     pub fn call_later(&self, delay: impl Seconds, function: impl FnOnce() + 'static) -> TimerHandle {
         let name = std::any::type_name_of_val(&function);
-        self.at(deadline_after(delay.duration()), Callback::new(Box::new(function), name))
+        self.at(self.core.clock.now().after(delay.duration()), Callback::new(Box::new(function), name))
     }
 
     /// Calls `function` when [`time`](Self::time) has reached `when`.
@@ -54,13 +52,11 @@ impl EventLoop {
     #[track_caller]
     pub fn call_at(&self, when: f64, function: impl FnOnce() + 'static) -> TimerHandle {
         let name = std::any::type_name_of_val(&function);
-        let since_epoch = when.duration();
-        let deadline = epoch().checked_add(since_epoch).unwrap_or_else(|| deadline_after(Duration::MAX));
-        self.at(deadline, Callback::new(Box::new(function), name))
+        self.at(Moment::at(when.duration()), Callback::new(Box::new(function), name))
     }
 
     #[track_caller]
-    fn at(&self, deadline: Instant, callback: Callback) -> TimerHandle {
+    fn at(&self, deadline: Moment, callback: Callback) -> TimerHandle {
         self.core.check_closed();
         let timer = Rc::new(Timer::call(Rc::new(callback)));
         self.core.timers.arm(deadline, Rc::clone(&timer));
@@ -112,7 +108,7 @@ impl fmt::Debug for Handle {
 pub struct TimerHandle {
     core: Weak<Core>,
     timer: Rc<Timer>,
-    deadline: Instant,
+    deadline: Moment,
 }
 
 impl TimerHandle {
@@ -133,7 +129,7 @@ impl TimerHandle {
     /// When the function is due, on the clock of [`EventLoop::time`].
     #[must_use]
     pub fn when(&self) -> f64 {
-        self.deadline.saturating_duration_since(epoch()).as_secs_f64()
+        self.deadline.seconds()
     }
 }
 

@@ -4,12 +4,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::time::Instant;
+use std::time::Duration;
 
 use super::cell::AnyCell;
+use super::clock::Clock;
 use super::engine::Engine;
 use super::ready::Gate;
 use super::timers::Timers;
@@ -19,6 +18,7 @@ use crate::report::ExceptionHandler;
 /// What one event loop consists of.
 pub(crate) struct Core {
     pub(crate) gate: Arc<Gate>,
+    pub(crate) clock: Clock,
     pub(crate) timers: Timers,
     pub(crate) tasks: RefCell<Pending>,
     pub(crate) running: Cell<bool>,
@@ -35,11 +35,11 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(engine: Rc<Engine>) -> Self {
+    pub(crate) fn new(engine: Rc<Engine>, clock: Clock) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
-        epoch();
         Self {
             gate: Arc::new(Gate::new()),
+            clock,
             timers: Timers::default(),
             tasks: RefCell::default(),
             running: Cell::new(false),
@@ -60,6 +60,15 @@ impl Core {
         }
     }
 
+    /// Lets virtual time pass.
+    pub(crate) fn spend(&self, time: Duration) {
+        if self.running.get() {
+            self.engine.move_time(time);
+        } else {
+            self.clock.skip(time);
+        }
+    }
+
     /// Closes the loop: drops callbacks, timers and the coroutines of pending tasks, in this order.
     pub(crate) fn close(&self) {
         self.closed.set(true);
@@ -77,12 +86,6 @@ impl Drop for Core {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Zero of every loop's clock, so that times of different loops compare.
-pub(crate) fn epoch() -> Instant {
-    static EPOCH: OnceLock<Instant> = OnceLock::new();
-    *EPOCH.get_or_init(Instant::now)
 }
 
 /// The tasks of a loop that have not ended: places in a vector, free ones chained.

@@ -10,9 +10,8 @@ use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::task::Waker;
 
-use tokio::time::Instant;
-
 use super::callback::Callback;
+use super::clock::Moment;
 
 /// Below this many cancelled timers a sweep is not worth its time (Python's own bound).
 const SWEEP_AT_LEAST: usize = 100;
@@ -85,7 +84,7 @@ impl Timer {
 }
 
 struct Entry {
-    deadline: Instant,
+    deadline: Moment,
     order: u64,
     timer: Rc<Timer>,
 }
@@ -121,7 +120,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Adds a timer.
-    pub(crate) fn arm(&self, deadline: Instant, timer: Rc<Timer>) {
+    pub(crate) fn arm(&self, deadline: Moment, timer: Rc<Timer>) {
         let order = self.armed.get();
         self.armed.set(order + 1);
         self.heap.borrow_mut().push(Entry { deadline, order, timer });
@@ -162,7 +161,7 @@ impl Timers {
     }
 
     /// The deadline of the first timer that counts.
-    pub(crate) fn first(&self) -> Option<Instant> {
+    pub(crate) fn first(&self) -> Option<Moment> {
         loop {
             let surfaced = {
                 let mut heap = self.heap.borrow_mut();
@@ -177,7 +176,7 @@ impl Timers {
     }
 
     /// The earliest timer that is due at `now`, removed.
-    pub(crate) fn pop_due(&self, now: Instant) -> Option<Rc<Timer>> {
+    pub(crate) fn pop_due(&self, now: Moment) -> Option<Rc<Timer>> {
         let entry = {
             let mut heap = self.heap.borrow_mut();
             if heap.peek()?.deadline > now {
@@ -209,28 +208,26 @@ mod tests {
     use std::task::Waker;
     use std::time::Duration;
 
-    use tokio::time::Instant;
-
-    use super::{Timer, Timers};
+    use super::{Moment, Timer, Timers};
 
     #[test]
     fn timers_come_by_deadline_then_by_order_of_arming() {
-        let (timers, now) = (Timers::default(), Instant::now());
+        let (timers, now) = (Timers::default(), Moment::real());
         let armed: Vec<_> =
             [20, 10, 20, 10].map(|after| (after, Rc::new(Timer::sleeper(Waker::noop().clone())))).into();
         for (after, timer) in &armed {
-            timers.arm(now + Duration::from_millis(*after), Rc::clone(timer));
+            timers.arm(now.after(Duration::from_millis(*after)), Rc::clone(timer));
         }
-        assert_eq!(timers.first(), Some(now + Duration::from_millis(10)));
+        assert_eq!(timers.first(), Some(now.after(Duration::from_millis(10))));
         assert!(timers.pop_due(now).is_none(), "never early");
-        let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(now + Duration::from_secs(1))).collect();
+        let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(now.after(Duration::from_secs(1)))).collect();
         let expected = [1, 3, 0, 2].map(|index: usize| &armed[index].1);
         assert!(order.iter().zip(expected).all(|(got, expected)| Rc::ptr_eq(got, expected)));
     }
 
     #[test]
     fn arming_and_cancelling_for_ever_takes_no_room() {
-        let (timers, now) = (Timers::default(), Instant::now());
+        let (timers, now) = (Timers::default(), Moment::real());
         for _ in 0..10_000 {
             let timer = Rc::new(Timer::sleeper(Waker::noop().clone()));
             timers.arm(now, Rc::clone(&timer));

@@ -2,13 +2,11 @@
 //! transcript to write to.
 
 use std::cell::RefCell;
-use std::pin::pin;
 use std::sync::mpsc;
-use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
-use asyncio::{EventLoop, new_event_loop, set_event_loop};
+use asyncio::{EventLoop, get_event_loop, new_event_loop, set_event_loop};
 
 /// Longer than any test takes on a busy machine, shorter than a person's patience.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -53,11 +51,9 @@ pub(crate) fn transcript() -> String {
     TRANSCRIPT.with(|lines| lines.take().iter().map(|line| format!("{line}\n")).collect())
 }
 
-/// Lets time pass without giving a turn away, as blocking code does: the paused clock jumps.
+/// Lets virtual time pass without giving a turn away, as blocking code does.
 pub(crate) fn block(seconds: f64) {
-    let jump = pin!(tokio::time::advance(Duration::from_secs_f64(seconds)));
-    // Its first poll moves the clock; the rest only gives a turn away.
-    let _ = std::future::Future::poll(jump, &mut Context::from_waker(Waker::noop()));
+    get_event_loop().advance_time(seconds);
 }
 
 /// The name and message of what `body` raises, as `Name: message`.

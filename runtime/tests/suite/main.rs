@@ -13,3 +13,4 @@ mod runs;
 mod scenario;
 mod tasks;
 mod threads;
+mod virtual_time;

@@ -2,8 +2,8 @@
 
 use expect_test::Expect;
 
-use crate::harness::{fresh_loop, limited, transcript};
-use asyncio::EventLoop;
+use crate::harness::{limited, transcript};
+use asyncio::{EventLoop, set_event_loop};
 
 /// One program in both languages. Python's `loop` and Rust's argument are a fresh loop, already the current one.
 pub(crate) struct Scenario {
@@ -13,12 +13,11 @@ pub(crate) struct Scenario {
     pub(crate) expect: Expect,
 }
 
-/// What the Rust program writes; its clock is paused and jumps from timer to timer.
+/// What the Rust program writes; its time is virtual.
 pub(crate) fn run(rust: fn(&EventLoop)) -> String {
     limited(move || {
-        let event_loop = fresh_loop();
-        let _context = event_loop.enter();
-        tokio::time::pause();
+        let event_loop = EventLoop::with_virtual_time();
+        set_event_loop(&event_loop);
         rust(&event_loop);
         transcript()
     })

@@ -1,0 +1,71 @@
+//! Virtual time: a loop whose clock jumps instead of waiting, so that a program full of sleeps ends at once and says the
+//! same. For lessons, notebooks that are run as tests, and tests of one's own.
+
+use super::{EventLoop, new_event_loop};
+use crate::error::misuse;
+use crate::time::Seconds;
+
+impl EventLoop {
+    /// A new loop in virtual time: its clock stands still while code runs and between runs; when nothing is ready it
+    /// jumps to the next deadline, exactly. tokio's own timers jump along.
+    ///
+    /// It does not jump while something outside may still answer: a tokio resource (socket, pipe, process) that this
+    /// thread has open, whether anybody reads from it or not, or a thread that works for
+    /// `to_thread` and is awaited. Then the loop waits in real time, and its clock shows how long
+    /// that took. Threads and signals that nobody told the loop about cannot hold it up.
+    ///
+    /// ```
+    /// use asyncio::{EventLoop, sleep};
+    ///
+    /// let event_loop = EventLoop::with_virtual_time();
+    /// let start = event_loop.time();
+    /// event_loop.block_on(sleep(3600));
+    /// assert!((event_loop.time() - start - 3600.0).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`new_event_loop`].
+    #[track_caller]
+    #[must_use]
+    pub fn with_virtual_time() -> Self {
+        let event_loop = new_event_loop();
+        event_loop.set_virtual_time(true);
+        event_loop
+    }
+
+    /// Whether the loop's clock jumps instead of waiting.
+    #[must_use]
+    pub fn has_virtual_time(&self) -> bool {
+        self.core.clock.is_virtual()
+    }
+
+    /// Changes to virtual time or back to real time. The clock goes on from where it is, and timers keep their
+    /// deadlines on it.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`](crate::RuntimeError) "This event loop is already running".
+    #[track_caller]
+    pub fn set_virtual_time(&self, is_virtual: bool) {
+        if self.is_running() {
+            misuse("This event loop is already running");
+        }
+        if is_virtual {
+            self.core.clock.make_virtual();
+        } else if self.has_virtual_time() {
+            self.core.clock.make_real();
+        }
+    }
+
+    /// Moves a virtual clock, as code does that computes or blocks for so long: no turn is given away, and what comes
+    /// due by it runs in the next turn. [`show_timer`](crate::show_timer) shows it.
+    ///
+    /// # Panics
+    /// Raises [`RuntimeError`](crate::RuntimeError) when the loop's time is real.
+    #[track_caller]
+    pub fn advance_time(&self, by: impl Seconds) {
+        if !self.has_virtual_time() {
+            misuse("the time of this event loop is real");
+        }
+        self.core.spend(by.duration());
+    }
+}
