@@ -1,5 +1,19 @@
-//! Several awaitables as one. Cells and coroutines use these instead of waiting one by one.
+//! Several awaitables as one, and limits to waiting. Cells and coroutines use these instead of waiting one by one.
 
+mod alarm;
+mod as_completed;
 mod gather;
+mod group;
+mod scope;
+mod shield;
+mod timeout;
+mod wait;
+mod wait_for;
 
-pub use gather::{Children, gather, gather_tasks};
+pub use as_completed::{AsCompleted, AsCompletedWithin, as_completed};
+pub use gather::{Children, Gathering, gather, gather_tasks};
+pub use group::{GroupRun, TaskGroup};
+pub use shield::shield;
+pub use timeout::{Timeout, Within, timeout, timeout_at};
+pub use wait::{ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, Waitable, wait};
+pub use wait_for::wait_for;

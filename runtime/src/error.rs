@@ -46,6 +46,54 @@ impl fmt::Display for CancelledError {
 
 impl Error for CancelledError {}
 
+/// The time that was given is over: Python's `TimeoutError`.
+///
+/// What [`wait_for`](crate::wait_for) and [`timeout`](crate::timeout()) return, so that `?` passes it on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeoutError;
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time is over")
+    }
+}
+
+impl Error for TimeoutError {}
+
+/// Several exceptions at once: Python's `ExceptionGroup`, which a [`TaskGroup`](crate::TaskGroup) ends with.
+#[derive(Debug, Clone)]
+pub struct ExceptionGroup {
+    message: String,
+    exceptions: Vec<Exception>,
+}
+
+impl ExceptionGroup {
+    pub(crate) fn of_tasks(exceptions: Vec<Exception>) -> Self {
+        Self { message: "unhandled errors in a TaskGroup".to_owned(), exceptions }
+    }
+
+    /// What they have in common.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The exceptions, in the order of their coming.
+    #[must_use]
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.exceptions
+    }
+}
+
+impl fmt::Display for ExceptionGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.exceptions.len() == 1 { "" } else { "s" };
+        write!(f, "{} ({} sub-exception{plural})", self.message, self.exceptions.len())
+    }
+}
+
+impl Error for ExceptionGroup {}
+
 macro_rules! with_message {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -111,6 +159,13 @@ pub(crate) fn misuse(message: &str) -> ! {
 #[track_caller]
 pub(crate) fn invalid_state(message: &str) -> ! {
     InvalidStateError::new(message).raise()
+}
+
+/// Raises [`ValueError`] with a fixed message.
+#[cold]
+#[track_caller]
+pub(crate) fn value_error(message: &str) -> ! {
+    ValueError::new(message).raise()
 }
 
 /// Raises [`CancelledError`] in whoever waits. It is no fault, so no panic hook runs.

@@ -6,7 +6,7 @@ mod run;
 mod virtual_time;
 
 use std::fmt;
-use std::future::Future;
+use std::future::IntoFuture;
 use std::rc::Rc;
 
 pub use calls::{Handle, LoopHandle, TimerHandle};
@@ -76,10 +76,11 @@ pub fn get_running_loop() -> EventLoop {
 #[track_caller]
 pub fn ensure_future<F>(coroutine: F) -> Task<F::Output>
 where
-    F: Future + 'static,
+    F: IntoFuture,
+    F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    Task::ensure(&current::get(), coroutine)
+    Task::ensure(&current::get(), coroutine.into_future())
 }
 
 /// Schedules `coroutine` on the running loop.
@@ -89,10 +90,11 @@ where
 #[track_caller]
 pub fn create_task<F>(coroutine: F) -> Task<F::Output>
 where
-    F: Future + 'static,
+    F: IntoFuture,
+    F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    Task::ensure(&current::expect_running(), coroutine)
+    Task::ensure(&current::expect_running(), coroutine.into_future())
 }
 
 impl EventLoop {
@@ -138,11 +140,12 @@ impl EventLoop {
     #[track_caller]
     pub fn run_until_complete<F>(&self, future: F) -> F::Output
     where
-        F: Future + 'static,
+        F: IntoFuture,
+        F::IntoFuture: 'static,
         F::Output: 'static,
     {
         self.check_runnable();
-        let mut task = Task::ensure(&self.core, future);
+        let mut task = Task::ensure(&self.core, future.into_future());
         self.complete(&task.as_any());
         task.take()
     }
@@ -153,9 +156,9 @@ impl EventLoop {
     /// # Panics
     /// As [`run_until_complete`](Self::run_until_complete).
     #[track_caller]
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub fn block_on<F: IntoFuture>(&self, future: F) -> F::Output {
         self.check_runnable();
-        let scoped = Scoped::start(&self.core, future);
+        let scoped = Scoped::start(&self.core, future.into_future());
         self.complete(&scoped.as_any());
         scoped.into_result()
     }
@@ -251,10 +254,17 @@ impl EventLoop {
     #[track_caller]
     pub fn create_task<F>(&self, coroutine: F) -> Task<F::Output>
     where
-        F: Future + 'static,
+        F: IntoFuture,
+        F::IntoFuture: 'static,
         F::Output: 'static,
     {
-        Task::ensure(&self.core, coroutine)
+        Task::ensure(&self.core, coroutine.into_future())
+    }
+
+    /// A future of this loop, to be completed by hand: Python's `loop.create_future()`.
+    #[must_use]
+    pub fn create_future<T>(&self) -> crate::futures::Future<T> {
+        crate::futures::Future::of(&self.core)
     }
 
     /// The tasks of this loop that have not ended, oldest first.

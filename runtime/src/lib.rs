@@ -27,7 +27,9 @@ mod current;
 mod driver;
 pub mod error;
 mod event_loop;
+pub mod futures;
 pub mod interrupt;
+mod iterate;
 mod report;
 mod state;
 mod task;
@@ -35,15 +37,24 @@ mod thread_id;
 mod time;
 mod timer;
 
-pub use combine::gather;
+pub use combine::{
+    ALL_COMPLETED, AsCompleted, FIRST_COMPLETED, FIRST_EXCEPTION, Gathering, ReturnWhen, TaskGroup, Timeout,
+    as_completed, gather, shield, timeout, timeout_at, wait, wait_for,
+};
 pub use coroutine::Coroutine;
-pub use error::{CancelledError, Exception, InvalidStateError, KeyboardInterrupt, RuntimeError, ValueError};
+pub use error::{
+    CancelledError, Exception, ExceptionGroup, InvalidStateError, KeyboardInterrupt, RuntimeError, TimeoutError,
+    ValueError,
+};
 pub use event_loop::{
     EventLoop, Handle, LoopHandle, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
     new_event_loop, run, set_event_loop,
 };
+pub use futures::constructor::Future;
 pub use interrupt::catch_interrupt;
+pub use iterate::{AsyncGenerator, AsyncIterator, Yielder, generator};
 pub use report::{ExceptionHandler, Report};
+pub use std::future::Future;
 pub use task::{AnyTask, Task, all_tasks, current_task};
 pub use time::{Seconds, Sleep, sleep};
 pub use timer::{show_timer, start_timer};

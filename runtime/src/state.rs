@@ -23,3 +23,4 @@ pub(crate) mod engine;
 mod outside;
 pub(crate) mod ready;
 pub(crate) mod timers;
+pub(crate) mod waiter;

@@ -2,10 +2,11 @@
 //! This file is what a notebook cell compiles per coroutine type, so every method hands on to code without types.
 
 pub(crate) mod any;
-mod join;
+pub(crate) mod join;
 pub(crate) mod repr;
 pub(crate) mod scoped;
 pub(crate) mod step;
+pub(crate) mod wait;
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -105,6 +106,18 @@ impl<T> Task<T> {
     /// awaits another task passes the request on to that one. Returns false when the task has already ended.
     pub fn cancel(&self) -> bool {
         self.cell().cancel()
+    }
+
+    /// How many cancellations of the task have not been taken back: Python's `Task.cancelling`.
+    #[must_use]
+    pub fn cancelling(&self) -> u32 {
+        self.head().cancels.get()
+    }
+
+    /// Takes one cancellation back; the number of those left. When none is left and the task has not been stopped yet, it
+    /// goes on. (In Python it may catch the cancellation even later.)
+    pub fn uncancel(&self) -> u32 {
+        self.cell().uncancel()
     }
 
     /// The result of a task that has finished.

@@ -35,6 +35,30 @@ pub(crate) enum Kind {
 }
 
 impl Exception {
+    /// An exception made by hand, for [`Future::set_exception`](crate::futures::Future::set_exception): Python's
+    /// `Exception(message)`.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::plain("Exception", message.into())
+    }
+
+    /// An error as an exception: its type's name and its message.
+    ///
+    /// ```
+    /// let error = "x".parse::<i32>().unwrap_err();
+    /// assert_eq!(asyncio::Exception::from_error(&error).to_string(), "ParseIntError: invalid digit found in string");
+    /// ```
+    #[must_use]
+    pub fn from_error<E: std::error::Error>(error: &E) -> Self {
+        let path = std::any::type_name::<E>();
+        let path = &path[..path.find('<').unwrap_or(path.len())];
+        Self::plain(path.rsplit("::").next().unwrap_or(path), error.to_string())
+    }
+
+    fn plain(name: &'static str, message: String) -> Self {
+        Self { record: Arc::new(Record { kind: Kind::Plain, name, message, location: None }) }
+    }
+
     /// Reads a caught panic; `location` of a fresh one is what the panic hook noted on this thread.
     pub(crate) fn from_payload(payload: &(dyn Any + Send)) -> Self {
         let raised_at = take_location();

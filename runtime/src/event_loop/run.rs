@@ -1,6 +1,6 @@
 //! `run`: a whole asynchronous program in one call, as Python's `asyncio.run`. For ordinary `main` functions.
 
-use std::future::Future;
+use std::future::IntoFuture;
 
 use super::{EventLoop, new_event_loop, set_event_loop};
 use crate::current;
@@ -18,7 +18,8 @@ use crate::task::AnyTask;
 #[track_caller]
 pub fn run<F>(main: F) -> F::Output
 where
-    F: Future + 'static,
+    F: IntoFuture,
+    F::IntoFuture: 'static,
     F::Output: 'static,
 {
     if current::is_running() {

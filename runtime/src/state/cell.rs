@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::callback::Callback;
 use super::core::Core;
+use super::waiter::Awaited;
 use crate::error::Exception;
 
 /// A task's allocation. `B` is a [`Stage`] when made, and a trait object ever after.
@@ -39,6 +40,8 @@ pub(crate) struct Head {
     pub(crate) status: Cell<Status>,
     /// `cancel()` was called and the next step heeds it.
     pub(crate) must_cancel: Cell<bool>,
+    /// How often `cancel()` was called on it while it ran, less the calls taken back by `uncancel()`.
+    pub(crate) cancels: Cell<u32>,
     /// Somebody has a handle, so a failure may still be read.
     pub(crate) held: Cell<bool>,
     /// Failed, and nobody has looked at the exception yet.
@@ -47,8 +50,8 @@ pub(crate) struct Head {
     pub(crate) waker: Cell<Option<Waker>>,
     /// The first who waits for the task: the usual number of waiters is one.
     pub(crate) waiter: Cell<Option<Waker>>,
-    /// The task or gathering this one awaits, which a cancellation goes to first.
-    pub(crate) awaits: Cell<Option<Rc<AnyCell>>>,
+    /// What this task awaits, which a cancellation goes to first.
+    pub(crate) awaits: Cell<Option<Awaited>>,
     rare: Cell<Option<Box<Rare>>>,
 }
 
@@ -68,6 +71,8 @@ pub(crate) struct Rare {
 /// The children of a gathering, and how far they are.
 pub(crate) struct Parts {
     pub(crate) children: Vec<Rc<AnyCell>>,
+    /// Exceptions are results like others: `return_exceptions`.
+    pub(crate) keeps: bool,
     pub(crate) ended: Cell<usize>,
     pub(crate) cancelled: Cell<bool>,
 }
@@ -99,6 +104,7 @@ impl Head {
             place: Cell::new(u32::MAX),
             status: Cell::new(Status::Pending),
             must_cancel: Cell::new(false),
+            cancels: Cell::new(0),
             held: Cell::new(true),
             unseen: Cell::new(false),
             waker: Cell::new(None),

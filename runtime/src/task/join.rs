@@ -7,6 +7,7 @@ use super::repr;
 use crate::current;
 use crate::error::{Exception, RuntimeError, invalid_state, raise_cancelled};
 use crate::state::cell::{AnyCell, Head, Status, Waiter};
+use crate::state::waiter::Awaited;
 
 /// Ready when the task finished well; raises its exception when it did not. `cell` is asked for only while pending.
 #[track_caller]
@@ -34,7 +35,7 @@ fn wait(cell: Rc<AnyCell>, waker: &Waker) {
         if Rc::ptr_eq(&task, &cell) {
             RuntimeError::new(format!("Task cannot await on itself: {}", repr::of(&cell, None))).raise();
         }
-        let old = task.head.awaits.replace(Some(cell));
+        let old = task.head.awaits.replace(Some(Awaited::Future(cell)));
         drop(old);
     }
 }
@@ -100,5 +101,15 @@ pub(crate) fn exception(cell: &AnyCell) -> Option<Exception> {
         Status::Failed => cell.seen_exception(),
         Status::Pending => invalid_state("Exception is not set."),
         Status::Cancelled => raise_cancelled(),
+    }
+}
+
+/// How a task ended badly, as a value: its exception, or its cancellation.
+pub(crate) fn outcome(cell: &AnyCell) -> Option<Exception> {
+    match cell.head.status.get() {
+        Status::Finished => None,
+        Status::Failed => cell.seen_exception(),
+        Status::Pending => invalid_state("Result is not set."),
+        Status::Cancelled => Some(Exception::cancelled()),
     }
 }

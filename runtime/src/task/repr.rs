@@ -23,7 +23,7 @@ pub(crate) fn of(cell: &AnyCell, value: Option<&dyn Any>) -> String {
         Status::Cancelled => "cancelled",
     };
     let mut text = if head.number() == 0 {
-        format!("<_GatheringFuture {status}")
+        format!("<{} {status}", kind(cell))
     } else {
         let state = if head.is_pending() { "" } else { " done" };
         let coroutine = coroutine(cell);
@@ -37,6 +37,17 @@ pub(crate) fn of(cell: &AnyCell, value: Option<&dyn Any>) -> String {
     }
     text.push('>');
     text
+}
+
+/// What it is: a task, a gathering, or a plain future.
+pub(crate) fn kind(cell: &AnyCell) -> &'static str {
+    if cell.head.number() != 0 {
+        "Task"
+    } else if cell.head.if_rare(|rare| rare.parts.is_some()) == Some(true) {
+        "_GatheringFuture"
+    } else {
+        "Future"
+    }
 }
 
 /// The name of the function whose coroutine the task runs.

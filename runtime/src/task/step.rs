@@ -14,7 +14,7 @@ use crate::current::Stepping;
 use crate::error::{Exception, InTask, Kind};
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
-use crate::state::cell::{AnyCell, Head, Status, Waiter};
+use crate::state::cell::{AnyCell, Head, Rare, Status, Waiter};
 use crate::state::core::Core;
 use crate::state::ready::Handle;
 
@@ -115,7 +115,7 @@ fn fail(cell: &Rc<AnyCell>, payload: Box<dyn Any + Send>) {
 }
 
 /// Ends a task or future with an exception.
-pub(crate) fn end_with(cell: &Rc<AnyCell>, exception: Exception) {
+pub(crate) fn end_with(cell: &AnyCell, exception: Exception) {
     cell.head.with_rare(|rare| rare.exception = Some(exception));
     cell.head.unseen.set(true);
     end(cell, Status::Failed);
@@ -125,7 +125,7 @@ pub(crate) fn end_with(cell: &Rc<AnyCell>, exception: Exception) {
 }
 
 /// Ends a task or future: out of the registry, and everybody who waits goes to the ready queue, in order.
-pub(crate) fn end(cell: &Rc<AnyCell>, status: Status) {
+pub(crate) fn end(cell: &AnyCell, status: Status) {
     let head = &cell.head;
     head.status.set(status);
     drop(head.awaits.take());
@@ -167,12 +167,13 @@ impl AnyCell {
             return false;
         }
         if head.number() == 0 {
-            return self.cancel_parts();
+            return self.cancel_future();
         }
+        head.cancels.set(head.cancels.get().saturating_add(1));
         if let Some(inner) = head.awaits.take() {
-            let reached = inner.cancel();
+            let delivered = inner.cancel();
             head.awaits.set(Some(inner));
-            if reached {
+            if delivered {
                 return true;
             }
         }
@@ -184,9 +185,12 @@ impl AnyCell {
         true
     }
 
-    /// A gathering is cancelled by cancelling its children, in order; it ends when they have.
-    fn cancel_parts(&self) -> bool {
-        let Some(parts) = self.head.if_rare(|rare| rare.parts.clone()).flatten() else { return false };
+    /// A future ends at once; but a gathering is cancelled by cancelling its children, in order, and ends when they have.
+    fn cancel_future(&self) -> bool {
+        let Some(parts) = self.head.if_rare(|rare| rare.parts.clone()).flatten() else {
+            end(self, Status::Cancelled);
+            return true;
+        };
         let mut reached = false;
         for child in &parts.children {
             reached |= child.cancel();
@@ -204,6 +208,24 @@ impl AnyCell {
         }
     }
 
+    /// Forgets a done callback that was added with [`when_done`](Self::when_done).
+    pub(crate) fn forget(&self, callback: &Rc<Callback>) {
+        callback.cancel();
+        let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Call(other) if Rc::ptr_eq(other, callback));
+        let at = |rare: &mut Rare| rare.waiters.iter().position(is_it).map(|at| rare.waiters.remove(at));
+        drop(self.head.if_rare(at).flatten());
+    }
+
+    /// Takes one cancellation back; the number of those left. A task that has not been stopped by then goes on.
+    pub(crate) fn uncancel(&self) -> u32 {
+        let left = self.head.cancels.get().saturating_sub(1);
+        self.head.cancels.set(left);
+        if left == 0 {
+            self.head.must_cancel.set(false);
+        }
+        left
+    }
+
     /// The exception of a failed task, which counts as retrieved from now on.
     pub(crate) fn seen_exception(&self) -> Option<Exception> {
         self.head.unseen.set(false);
@@ -216,8 +238,7 @@ impl AnyCell {
             return;
         }
         if let Some(exception) = self.seen_exception() {
-            let message = if self.head.number() == 0 { "_GatheringFuture" } else { "Task" };
-            let message = format!("{message} exception was never retrieved");
+            let message = format!("{} exception was never retrieved", repr::kind(self));
             deliver(self.head.home().as_deref(), &Report::new(message, Some(repr::of(self, None)), exception));
         }
     }
