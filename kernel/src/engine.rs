@@ -8,7 +8,6 @@ mod commands;
 mod dependencies;
 mod report;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
 use crate::magics::{self, Segment};
 use crate::publish::{Publisher, StreamName};
-use crate::session::Session;
+use crate::session::{Change, Session};
 use crate::worker::{Death, Ended, Worker};
 use build::{Built, Refusal};
 
@@ -74,9 +73,6 @@ struct Code<'a> {
     text: &'a str,
     range: Range<usize>,
 }
-
-/// The variables whose types a cell redefines, and the name that changes.
-type Outdated = BTreeMap<String, String>;
 
 /// How a cell ended.
 #[derive(Debug)]
@@ -163,13 +159,13 @@ impl Engine {
     ) -> Result<(), ErrorReport> {
         let code = self.code(request, part);
         let mut interrupts = self.interrupts.clone();
-        let (plan, built, outdated) = tokio::select! {
+        let (plan, built, change) = tokio::select! {
             biased;
             built = self.build(&code, publisher) => built?,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
-        report::publish_notes(&built, &plan, &outdated, publisher);
-        self.session.commit_definitions(&plan.parsed, outdated, &built.dropped_uses);
+        report::publish_notes(&built, &plan, &change, publisher);
+        self.session.commit_definitions(&plan.parsed, change, &built.dropped_uses);
         if !plan.runs() {
             return Ok(());
         }
@@ -200,10 +196,10 @@ impl Engine {
         &mut self,
         code: &Code<'_>,
         publisher: &Publisher,
-    ) -> Result<(CellPlan, Built, Outdated), ErrorReport> {
+    ) -> Result<(CellPlan, Built, Change), ErrorReport> {
         self.prepare(Some(publisher)).await?;
         let Code { label, file, text, range } = code;
-        let parsed = match cell::split_part(label, text, range.clone()) {
+        let mut parsed = match cell::split_part(label, text, range.clone(), &self.session.item_macros()) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let source = Arc::new(cell::unsplit(label, text, range.clone()));
@@ -215,16 +211,21 @@ impl Engine {
             }
         };
         self.session.remember_source(&parsed.source);
-        let outdated = self.session.outdated(&parsed);
-        let known = self.session.known(&outdated);
-        let mut plan = cell::plan(parsed, known);
-        if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
-            return Ok((plan, Built::default(), outdated));
-        }
-        match build::build(&self.ready()?.compiler, &mut plan, known.variables, label, file).await {
-            Ok(built) => Ok((plan, built, outdated)),
-            Err(Refusal::Cell(diagnostics)) => Err(report::refused(&diagnostics, &self.session)),
-            Err(Refusal::Tool(error)) => Err(self.tool_failed(error).await),
+        let mut conflicting = Vec::new();
+        loop {
+            let change = self.session.change(&parsed, &conflicting);
+            let mut plan = cell::plan(parsed, self.session.known(&change));
+            if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
+                return Ok((plan, Built::default(), change));
+            }
+            match build::build(&self.ready()?.compiler, &mut plan, self.session.variables(), label, file).await {
+                Ok(built) => return Ok((plan, built, change)),
+                Err(Refusal::Replaces(item)) => conflicting.push(item),
+                Err(Refusal::OutOfReach(name)) => self.session.lose_out_of_reach(&name),
+                Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
+                Err(Refusal::Tool(error)) => return Err(self.tool_failed(error).await),
+            }
+            parsed = plan.parsed;
         }
     }
 
@@ -254,7 +255,7 @@ impl Engine {
         match worker.run(run, publisher, count, &mut interrupts).await {
             Ended::Done(Done { loaded, stored, variables, failure, .. }) => {
                 if loaded {
-                    self.session.commit_statics(plan);
+                    self.session.commit_loaded(plan);
                 }
                 self.session.commit_variables(label, &stored, &built.types, &variables, &built.ended);
                 match failure {

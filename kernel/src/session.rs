@@ -1,12 +1,17 @@
 //! What a notebook knows between cells: its items, imports and variables. Owned by the engine.
 //! It changes only when a cell has been accepted, has run, or has taken its process with it.
 
+mod change;
+mod ended;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use boucle_wire::Stored;
 
-use crate::cell::{CellPlan, Item, Known, Parsed, Source, Static, Use, identifiers_in};
+use crate::cell::{CellPlan, Item, ItemKind, ItemMacros, Known, Parsed, Source, Static, Use};
+pub(crate) use change::Change;
+pub(crate) use ended::Ended;
 
 /// The state of one notebook, apart from the values, which live in the worker.
 #[derive(Debug, Default)]
@@ -17,6 +22,11 @@ pub(crate) struct Session {
     /// Variable → type.
     variables: BTreeMap<String, String>,
     statics: BTreeMap<String, Static>,
+    /// How often types have changed of which there may be values. Types of different epochs are different types for
+    /// `dyn Any`, although they have the same name.
+    epoch: u32,
+    /// The names of the definitions with which a cell has run, so that there may be values of them.
+    used: BTreeSet<String>,
     /// Variables that the worker still holds and that the next run has to drop first.
     to_drop: Vec<String>,
     /// Variables of the past, and why they are no more.
@@ -27,26 +37,26 @@ pub(crate) struct Session {
     sources: BTreeMap<String, Arc<Source>>,
 }
 
-/// Why a variable is not there any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The cell of this label moved it.
-    Moved(String),
-    /// It borrowed from another variable.
-    Borrowed(String),
-    /// Its type, of a closure for example, has no name.
-    Unnameable(String),
-    /// A type that it holds was redefined.
-    Redefined(String),
-    /// The worker that held it died.
-    Lost(String),
-}
-
 impl Session {
-    /// What the planner needs to know.
-    pub(crate) fn known<'a>(&'a self, outdated: &'a BTreeMap<String, String>) -> Known<'a> {
-        let Session { items, uses, variables, statics, .. } = self;
-        Known { items, uses, variables, outdated, statics }
+    /// What the planner needs to know for a cell that changes this.
+    pub(crate) fn known<'a>(&'a self, change: &'a Change) -> Known<'a> {
+        let Session { items, uses, variables, statics, epoch, .. } = self;
+        let Change { replaced, outdated, restarted, reshapes, .. } = change;
+        Known { items, uses, variables, statics, replaced, outdated, restarted, epoch: epoch + u32::from(*reshapes) }
+    }
+
+    /// The variables and their types.
+    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.variables
+    }
+
+    /// The macros that make items.
+    pub(crate) fn item_macros(&self) -> ItemMacros {
+        let makes_items = |item: &Arc<Item>| match &item.kind {
+            ItemKind::Macro { makes_items: Some(names) } => Some((item.key.clone(), names.clone())),
+            _ => None,
+        };
+        self.items.iter().filter_map(makes_items).collect()
     }
 
     /// A label for the cell of this number. Cells that are not counted share theirs with the one before.
@@ -66,11 +76,6 @@ impl Session {
     /// The text of a cell by its label.
     pub(crate) fn source(&self, label: &str) -> Option<&Arc<Source>> {
         self.sources.get(label)
-    }
-
-    /// The variables and their types, by name.
-    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables.iter().map(|(name, ty)| (name.as_str(), ty.as_str()))
     }
 
     /// Whether the notebook has given this name to anything.
@@ -96,52 +101,26 @@ impl Session {
         self.sources.insert(source.label.clone(), source.clone());
     }
 
-    /// The variables whose type changes with the definitions of a cell, directly or through other definitions, and
-    /// the name that changes. Their values must not be read as the new type.
-    pub(crate) fn outdated(&self, parsed: &Parsed) -> BTreeMap<String, String> {
-        let mut changed: BTreeSet<String> = BTreeSet::new();
-        for new in &parsed.items {
-            for earlier in self.items.iter().filter(|earlier| new.replaces(earlier) && new.text() != earlier.text()) {
-                changed.extend(earlier.shapes());
-            }
-        }
-        for new in &parsed.uses {
-            let same_name = |earlier: &&Arc<Use>| new.binds.is_some() && earlier.binds == new.binds;
-            if self.uses.iter().find(same_name).is_some_and(|earlier| earlier.path() != new.path()) {
-                changed.extend(new.binds.clone());
-            }
-        }
-        loop {
-            let shapes = self.items.iter().filter(|item| item.mentions.iter().any(|name| changed.contains(name)));
-            let more: Vec<String> =
-                shapes.flat_map(|item| item.shapes()).filter(|name| !changed.contains(name)).collect();
-            if more.is_empty() {
-                break;
-            }
-            changed.extend(more);
-        }
-        let holds = |ty: &str| identifiers_in(ty).find(|name| changed.contains(*name)).map(str::to_owned);
-        self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), holds(ty)?))).collect()
-    }
-
-    /// Takes over what an accepted cell defines, and forgets the variables that are outdated by it.
+    /// Takes over what an accepted cell defines, and forgets what it takes the place of.
     /// `broken_uses` are earlier imports that have lost what they import.
-    pub(crate) fn commit_definitions(
-        &mut self,
-        parsed: &Parsed,
-        outdated: BTreeMap<String, String>,
-        broken_uses: &[Arc<Use>],
-    ) {
+    pub(crate) fn commit_definitions(&mut self, parsed: &Parsed, change: Change, broken_uses: &[Arc<Use>]) {
         self.uses.retain(|import| !broken_uses.iter().any(|broken| Arc::ptr_eq(broken, import)));
-        for (name, ty) in outdated {
-            self.variables.remove(&name);
-            self.to_drop.push(name.clone());
-            self.ended.insert(name, Ended::Redefined(ty));
+        for (name, ty) in change.outdated {
+            self.forget(&name, Ended::Redefined(ty));
         }
+        for key in change.restarted.into_keys() {
+            self.restart(key);
+        }
+        self.epoch += u32::from(change.reshapes);
+        self.items.retain(|earlier| !change.replaced.iter().any(|replaced| Arc::ptr_eq(replaced, earlier)));
         for new in &parsed.items {
+            // Within a cell, a later definition of the same kind may still replace one before it.
             self.items.retain(|earlier| !new.replaces(earlier));
             self.uses.retain(|import| import.binds.as_deref() != Some(new.key.as_str()));
             self.items.push(new.clone());
+            if !new.statics.is_empty() {
+                self.restart(new.statics_key());
+            }
         }
         for new in &parsed.uses {
             let path = new.path();
@@ -156,13 +135,35 @@ impl Session {
         }
     }
 
+    /// The statics of this key begin again in the next cell that uses them.
+    fn restart(&mut self, key: String) {
+        let known = self.statics.entry(key).or_default();
+        *known = Static { version: known.version + 1, loaded: false };
+    }
+
+    /// Gives up a variable; the worker drops it before it runs the next cell.
+    pub(crate) fn forget(&mut self, name: &str, why: Ended) {
+        if self.variables.remove(name).is_some() {
+            self.to_drop.push(name.to_owned());
+        }
+        self.ended.insert(name.to_owned(), why);
+    }
+
+    /// Gives up a variable whose type cannot be named any more where cells run.
+    pub(crate) fn lose_out_of_reach(&mut self, name: &str) {
+        if let Some(ty) = self.variables.get(name).cloned() {
+            self.forget(name, Ended::OutOfReach(ty));
+        }
+    }
+
     /// The variables that the worker has to drop before it runs a cell; it is asked once.
     pub(crate) fn take_outdated(&mut self) -> Vec<String> {
         std::mem::take(&mut self.to_drop)
     }
 
     /// The worker has loaded the library of a cell: what it defines is there from now on.
-    pub(crate) fn commit_statics(&mut self, plan: &CellPlan) {
+    pub(crate) fn commit_loaded(&mut self, plan: &CellPlan) {
+        self.used.extend(plan.items.iter().chain(&plan.parsed.items).flat_map(|item| item.provides.iter().cloned()));
         for (name, Static { version, .. }) in plan.defined_statics() {
             self.statics.insert(name.clone(), Static { version, loaded: true });
         }
@@ -199,34 +200,13 @@ impl Session {
     /// The worker has died: its variables are gone, and statics begin anew. Returns the names of what was lost.
     pub(crate) fn lose_variables(&mut self, cause: &str) -> Vec<String> {
         self.to_drop.clear();
+        self.used.clear();
         for known in self.statics.values_mut() {
             known.loaded = false;
         }
         let lost: Vec<String> = std::mem::take(&mut self.variables).into_keys().collect();
         self.ended.extend(lost.iter().map(|name| (name.clone(), Ended::Lost(cause.to_owned()))));
         lost
-    }
-}
-
-impl Ended {
-    /// What to tell a user who still uses the variable, and what to do about it.
-    pub(crate) fn explain(&self, name: &str) -> String {
-        match self {
-            Ended::Moved(label) => format!(
-                "`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"
-            ),
-            Ended::Borrowed(label) => format!(
-                "`{name}` of {label} borrows from something that ends with its cell, so it ended too; keep an owned value, such as a clone, instead"
-            ),
-            Ended::Unnameable(label) => format!(
-                "`{name}` of {label} has a type without a name (that of a closure, for example), so it ended with its cell; \
-                write a `fn`, or box it: `let {name}: Box<dyn Fn(…) -> …> = Box::new(…)`"
-            ),
-            Ended::Redefined(ty) => {
-                format!("`{name}` was dropped when its type `{ty}` was redefined; run its definition again")
-            }
-            Ended::Lost(cause) => format!("`{name}` was lost with its process ({cause}); run its definition again"),
-        }
     }
 }
 
@@ -238,7 +218,9 @@ mod tests {
     fn session(cells: &[&str]) -> Session {
         let mut session = Session::default();
         for (index, text) in cells.iter().enumerate() {
-            session.commit_definitions(&split(&format!("In[{index}]"), text).unwrap(), BTreeMap::new(), &[]);
+            let parsed = split(&format!("In[{index}]"), text, &session.item_macros()).unwrap();
+            let change = session.change(&parsed, &[]);
+            session.commit_definitions(&parsed, change, &[]);
         }
         session
     }
@@ -272,45 +254,5 @@ mod tests {
         let session = session(&["use a::X; use b::*;", "use c::X;", "use b::*;"]);
         let paths: Vec<String> = session.uses.iter().map(|import| import.path()).collect();
         assert_eq!(paths, ["c::X", "b::*"]);
-    }
-
-    /// The variables of the given types that a redefinition outdates.
-    #[track_caller]
-    fn check_outdated(cells: &[&str], types: &[&str], redefinition: &str, expected: &[&str]) {
-        let mut session = session(cells);
-        session.variables = types.iter().map(|ty| (format!("v: {ty}"), (*ty).to_owned())).collect();
-        let outdated = session.outdated(&split("In[9]", redefinition).unwrap());
-        let expected: Vec<String> = expected.iter().map(|ty| format!("v: {ty}")).collect();
-        assert_eq!(outdated.into_keys().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn redefining_a_type_outdates_what_holds_it() {
-        let cells = ["struct P { x: i32 }", "struct Line { a: P }", "struct Q;"];
-        let types = ["Line", "Q", "i32", "std::vec::Vec<P>"];
-        check_outdated(&cells, &types, "struct P { x: i32 }", &[]);
-        check_outdated(&cells, &types, "struct P { x: u8 }", &["Line", "std::vec::Vec<P>"]);
-        check_outdated(&cells, &types, "fn f() -> P { P { x: 1 } }", &[]);
-    }
-
-    #[test]
-    fn whatever_shapes_a_type_outdates_its_values() {
-        check_outdated(&["const N: usize = 2; struct P { a: [u8; N] }"], &["P"], "const N: usize = 64;", &["P"]);
-        check_outdated(
-            &["mod m { pub struct P(pub u8); }"],
-            &["m::P"],
-            "mod m { pub struct P(pub String); }",
-            &["m::P"],
-        );
-        check_outdated(&["trait T { fn a(&self); }"], &["Box<dyn T>"], "trait T { fn b(&self); }", &["Box<dyn T>"]);
-        check_outdated(&["use a::X; struct P { x: X }"], &["P"], "use b::X;", &["P"]);
-        let with_type = "struct X; impl Tr for X { type Out = u8; } struct P { x: <X as Tr>::Out }";
-        check_outdated(&[with_type], &["P"], "impl Tr for X { type Out = String; }", &["P"]);
-        check_outdated(
-            &["const fn n() -> usize { 2 } struct P { a: [u8; n()] }"],
-            &["P"],
-            "const fn n() -> usize { 3 }",
-            &["P"],
-        );
     }
 }

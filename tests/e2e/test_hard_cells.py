@@ -37,6 +37,31 @@ VALUES = {
         ["struct B { v: i32 }", "impl B { fn get(&self) -> i32 { self.v } }", "struct B { y: i32 }", "impl B { fn get(&self) -> i32 { self.y } }", "B { y: 6 }.get()"],
         "6",
     ),
+    "a static in a function": (["use std::sync::atomic::{AtomicU32, Ordering};\nfn count() -> u32 { static N: AtomicU32 = AtomicU32::new(5); N.fetch_add(1, Ordering::SeqCst) }", "count();", "count()"], "6"),
+    "a static in a function that is defined anew": (["fn f() -> u32 { static mut N: u32 = 5; unsafe { N += 1; N } }", "f();", "fn f() -> u32 { static mut N: u32 = 50; unsafe { N += 1; N } }", "f()"], "51"),
+    "statics in methods of two blocks": (
+        ["use std::sync::Mutex;\nstruct P;\nimpl P { fn a() -> u8 { static N: Mutex<u8> = Mutex::new(1); *N.lock().unwrap() += 1; *N.lock().unwrap() } }\nimpl P { fn b() -> u8 { static N: Mutex<u8> = Mutex::new(10); *N.lock().unwrap() += 1; *N.lock().unwrap() } }", "(P::a(), P::b());", "(P::a(), P::b())"],
+        "(3, 12)",
+    ),
+    "a static in a module": (["mod m { pub static LOG: std::sync::Mutex<Vec<u8>> = std::sync::Mutex::new(Vec::new()); pub fn add(n: u8) { LOG.lock().unwrap().push(n) } }", "m::add(1);", "m::add(2); m::LOG.lock().unwrap()"], "[1, 2]"),
+    "keys of thread_local": (["use std::cell::{Cell, RefCell};\nthread_local! { static A: Cell<u8> = const { Cell::new(1) }; pub static B: RefCell<Vec<u8>> = RefCell::new(vec![]) }", "A.set(7); B.with_borrow_mut(|b| b.push(8));", "(A.get(), B.take())"], "(7, [8])"),
+    "thread_local in a function": (["fn f() -> u8 { thread_local! { static A: std::cell::Cell<u8> = std::cell::Cell::new(1); } A.set(A.get() + 1); A.get() }", "f();", "f()"], "3"),
+    "a static whose type changes": (
+        ["#[derive(Debug)] struct P { x: u8 }\nstatic S: std::sync::Mutex<Option<P>> = std::sync::Mutex::new(None);", "*S.lock().unwrap() = Some(P { x: 1 });", "#[derive(Debug)] struct P { x: [u64; 9] }", "S.lock().unwrap()"],
+        "None",
+    ),
+    "a macro that makes items": (["macro_rules! unit { ($n:ident, $v:expr) => { struct $n; impl $n { fn v(&self) -> i32 { $v } } } }\nunit!(Foo, 4);", "Foo.v()"], "4"),
+    "a macro that makes items, called anew": (["macro_rules! constant { ($n:ident $v:expr) => { const $n: i32 = $v; } }", "constant!(K 4);", "constant!(K 5);", "K"], "5"),
+    "a function and a module of one name": (["fn both() -> i32 { 1 }", "mod both { pub fn x() -> i32 { 2 } }", "both() + both::x()"], "3"),
+    "an impl spelt in another way": (
+        ["struct W;\nimpl std::fmt::Display for W { fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result { write!(f, \"1\") } }", "use std::fmt;", "impl fmt::Display for W { fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, \"2\") } }", "W.to_string()"],
+        '"2"',
+    ),
+    "a value behind dyn Any whose type changes": (
+        ["use std::any::Any;\nstruct P { x: u8 }", "let any: Box<dyn Any> = Box::new(P { x: 1 });", "struct P { x: String }", "any.is::<P>()"],
+        "false",
+    ),
+    "a value of a type that stays, when another one changes": (["#[derive(Debug)] struct Q(u8); struct P { x: u8 }", "let q = Q(3); let p = P { x: 1 };", "struct P { x: String }", "let moved = q;", "moved"], "Q(3)"),
 }
 
 # Each case: cells, and the variables that the last of them must drop, because what they hold has another shape now.
@@ -69,6 +94,20 @@ def test_no_value_is_read_as_something_else(kernel, case):
     for name in dropped:
         assert f"`{name}`" in told
         assert "was dropped" in kernel.fails(name).traceback
+    assert kernel.ok("other").value == "5"
+
+
+def test_methods_that_a_new_block_lacks_are_named(kernel):
+    kernel.ok("struct W;\nimpl W { fn a(&self) -> i32 { 1 } fn b(&self) -> i32 { 2 } }")
+    request = kernel.ok("impl W { fn a(&self) -> i32 { 3 } }")
+    assert "which also had `b`" in "\n".join(request.shown)
+    assert kernel.ok("W.a()").value == "3"
+
+
+def test_a_variable_whose_type_is_out_of_reach_ends(kernel):
+    kernel.ok("mod m { mod inner { pub struct Hidden; } pub fn make() -> inner::Hidden { inner::Hidden } }")
+    kernel.ok("let hidden = m::make(); let other = 5;")
+    assert "is private" in kernel.fails("drop(hidden)").traceback
     assert kernel.ok("other").value == "5"
 
 

@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::item::{Item, ItemKind, Use};
-use super::plan::{CellPlan, Static};
+use super::item::{Item, ItemKind, StaticKind, StaticPart, Use};
+use super::plan::CellPlan;
 use super::rewrite::THREAD_SLEEP;
 use super::source::{Generated, Source};
 use super::split::Statement;
@@ -187,8 +187,9 @@ impl Writer<'_> {
     }
 
     fn take(&mut self, (name, ty): &(String, String)) -> u32 {
-        self.out.glue(&format!("let mut {}: {ty} = __boucle.take({name:?});", raw(name)));
-        self.site(name)
+        let site = self.site(name);
+        self.out.take(site, &format!("let mut {}: {ty} = unsafe {{ __boucle.take({name:?}) }};", raw(name)));
+        site
     }
 
     fn statement(&mut self, plan: &CellPlan, statement: &Statement) {
@@ -245,28 +246,67 @@ impl Writer<'_> {
     }
 
     fn item(&mut self, item: &Item, plan: &CellPlan) {
-        match &item.kind {
-            ItemKind::Static { declaration, mutable } => {
-                let Static { version, loaded } = plan.statics.get(&item.key).copied().unwrap_or_default();
-                let symbol = format!("{STATIC_PREFIX}{}_{version}", item.key);
-                if !loaded {
-                    self.out.glue(&format!("#[unsafe(export_name = {symbol:?})] "));
-                    self.out.user(&item.source, item.range.clone());
-                } else {
-                    let safety = if *mutable { "unsafe" } else { "safe" };
-                    self.out.glue(&format!("unsafe extern \"Rust\" {{ #[link_name = {symbol:?}] pub {safety} "));
-                    self.out.user(&item.source, declaration.clone());
-                    self.out.glue("; }");
-                }
-            }
-            ItemKind::Macro => {
-                self.out.user(&item.source, item.range.clone());
-                // An import makes the macro known everywhere, before its definition too.
-                if !item.text().contains("macro_export") {
-                    self.out.glue(&format!(" pub(crate) use {};", raw(&item.key)));
-                }
-            }
-            _ => self.out.user(&item.source, item.range.clone()),
+        let mut at = item.range.start;
+        for (index, part) in item.statics.iter().enumerate() {
+            self.out.user(&item.source, at..part.range.start);
+            self.static_part(item, index, part, plan);
+            at = part.range.end;
+        }
+        self.out.user(&item.source, at..item.range.end);
+        // An import makes a macro known everywhere, before its definition too.
+        if matches!(item.kind, ItemKind::Macro { .. }) && !item.text().contains("macro_export") {
+            self.out.glue(&format!(" pub(crate) use {};", raw(&item.key)));
         }
     }
+
+    /// A static is defined under a symbol of its own where the worker does not have it yet, and declared elsewhere. What
+    /// makes a key of `thread_local!` has no symbol, but the key itself can be put into a static that has.
+    fn static_part(&mut self, item: &Item, index: usize, part: &StaticPart, plan: &CellPlan) {
+        let known = plan.statics.get(&item.statics_key()).copied().unwrap_or_default();
+        let symbol = symbol_of(item, index, part, known.version);
+        let source = &item.source;
+        match (&part.kind, known.loaded) {
+            (StaticKind::Plain | StaticKind::Mutable, false) => {
+                self.out.glue(&format!("#[unsafe(export_name = {symbol:?})] "));
+                self.out.user_inside(source, part.range.clone());
+            }
+            (StaticKind::ThreadLocal(ty), false) => {
+                self.out.glue("::std::thread_local! { ");
+                self.out.user_inside(source, part.range.clone());
+                let name = raw(&part.name);
+                self.out.glue(&format!(" }} #[unsafe(export_name = {symbol:?})] static __BOUCLE_KEY_{}: ", part.name));
+                self.local_key(source, ty);
+                self.out.glue(&format!(" = {name};"));
+            }
+            (kind, true) => {
+                self.out.glue(&format!("unsafe extern \"Rust\" {{ #[link_name = {symbol:?}] "));
+                self.out.user_inside(source, part.visibility.clone());
+                self.out.glue(if *kind == StaticKind::Mutable { " unsafe " } else { " safe " });
+                if let StaticKind::ThreadLocal(ty) = kind {
+                    self.out.glue("static ");
+                    self.out.user_inside(source, part.declaration.clone());
+                    self.out.glue(": ");
+                    self.local_key(source, ty);
+                } else {
+                    self.out.user_inside(source, part.declaration.clone());
+                }
+                self.out.glue("; }");
+            }
+        }
+    }
+
+    fn local_key(&mut self, source: &Arc<Source>, ty: &Range<usize>) {
+        self.out.glue("::std::thread::LocalKey<");
+        self.out.user_inside(source, ty.clone());
+        self.out.glue(">");
+    }
+}
+
+/// A symbol that no other static has: those of functions and modules are told apart by what they stand in.
+fn symbol_of(item: &Item, index: usize, part: &StaticPart, version: u32) -> String {
+    let place = match item.kind {
+        ItemKind::Static => String::new(),
+        _ => format!("{}_{index}_", item.statics_key().replace(char::is_whitespace, "")),
+    };
+    format!("{STATIC_PREFIX}{place}{}_{version}", part.name)
 }

@@ -1,5 +1,6 @@
 //! Tells a console whether what has been typed so far is a whole cell. Called for `is_complete_request`.
 
+use super::item_macros::ItemMacros;
 use super::lexer::{Lexeme, lexeme};
 use super::split::split;
 
@@ -21,7 +22,7 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
         Scan::Mismatched => IsComplete::Invalid,
         Scan::Open { depth } => IsComplete::Incomplete { indent: "    ".repeat(depth) },
         Scan::InsideToken => IsComplete::Incomplete { indent: String::new() },
-        Scan::Balanced => match split("In[?]", code) {
+        Scan::Balanced => match split("In[?]", code, &ItemMacros::new()) {
             Ok(_) => IsComplete::Complete,
             // The parser wanted more than there is.
             Err(error) if !error.lexical && error.message.contains("unexpected end of input") => {

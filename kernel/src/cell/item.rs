@@ -13,6 +13,8 @@ pub(crate) struct Item {
     pub(crate) kind: ItemKind,
     /// The name it is redefined by: the identifier, or the header of an `impl`.
     pub(crate) key: String,
+    /// None for an `impl` and other items without a name.
+    pub(crate) namespaces: Namespaces,
     /// The names whose mention asks for this item.
     pub(crate) provides: BTreeSet<String>,
     /// The names that it mentions itself.
@@ -22,6 +24,50 @@ pub(crate) struct Item {
     pub(crate) range: Range<usize>,
     /// Whether its code loops, so that it is worth optimizing.
     pub(crate) loops: bool,
+    /// The statics in it, at whatever depth; the whole of an item that is one.
+    pub(crate) statics: Vec<StaticPart>,
+}
+
+/// A `static`, or a key of `thread_local!`. However often the code around it is compiled, it has to stay the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StaticPart {
+    /// Where it stands in the source: attributes included, and the semicolon of a `static`.
+    pub(crate) range: Range<usize>,
+    pub(crate) visibility: Range<usize>,
+    pub(crate) name: String,
+    /// `static NAME: T`, or `NAME` alone for a key.
+    pub(crate) declaration: Range<usize>,
+    pub(crate) kind: StaticKind,
+    /// The names that its type and its initial value mention.
+    pub(crate) mentions: BTreeSet<String>,
+}
+
+/// What kind of static it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StaticKind {
+    Plain,
+    Mutable,
+    /// A key of `thread_local!` for values of the type that stands here.
+    ThreadLocal(Range<usize>),
+}
+
+/// In which of Rust's namespaces a definition takes its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Namespaces {
+    pub(crate) types: bool,
+    pub(crate) values: bool,
+    pub(crate) macros: bool,
+}
+
+impl Namespaces {
+    pub(crate) const TYPES: Namespaces = Namespaces { types: true, values: false, macros: false };
+    pub(crate) const VALUES: Namespaces = Namespaces { types: false, values: true, macros: false };
+    pub(crate) const BOTH: Namespaces = Namespaces { types: true, values: true, macros: false };
+    pub(crate) const MACROS: Namespaces = Namespaces { types: false, values: false, macros: true };
+
+    fn overlap(self, other: Namespaces) -> bool {
+        self.types && other.types || self.values && other.values || self.macros && other.macros
+    }
 }
 
 /// What matters about the kind of an item.
@@ -33,11 +79,12 @@ pub(crate) enum ItemKind {
     Trait,
     /// An `impl`; the names in its header, and those of what it defines.
     Impl { self_type: BTreeSet<String>, header: BTreeSet<String>, defines: BTreeSet<String> },
-    /// A `static`: defined once, declared wherever it is used later. The part that declares it (`static NAME: T`),
-    /// without visibility and initial value.
-    Static { declaration: Range<usize>, mutable: bool },
-    /// A `macro_rules!` macro.
-    Macro,
+    /// A `static` or a key of `thread_local!`: defined once, declared wherever it is used later.
+    Static,
+    /// A `macro_rules!` macro. If a call of it makes items, the names that it gives them by itself.
+    Macro { makes_items: Option<BTreeSet<String>> },
+    /// A call of a macro that makes items.
+    MacroCall,
     /// A function, constant, module or anything else that can be compiled again wherever it is used.
     Other,
 }
@@ -52,8 +99,9 @@ impl Item {
     /// compiler may evaluate it.
     pub(crate) fn shapes(&self) -> Vec<String> {
         match &self.kind {
-            ItemKind::Type | ItemKind::Trait | ItemKind::Macro => vec![self.key.clone()],
-            ItemKind::Static { .. } => Vec::new(),
+            ItemKind::Type | ItemKind::Trait | ItemKind::Macro { .. } => vec![self.key.clone()],
+            ItemKind::Static => Vec::new(),
+            ItemKind::MacroCall => self.provides.iter().cloned().collect(),
             // An associated type may be a part of other types.
             ItemKind::Impl { header, .. } if self.mentions.contains("type") => header.iter().cloned().collect(),
             ItemKind::Impl { .. } => Vec::new(),
@@ -64,18 +112,46 @@ impl Item {
         }
     }
 
-    /// Whether this definition takes the place of the earlier one.
+    /// Whether this definition takes the place of the earlier one, as far as names tell. What only rustc can tell, such
+    /// as that two `impl` headers mean the same, comes on top.
     ///
     /// Two inherent `impl` blocks of one type stand side by side unless they define the same name; everything else is
-    /// known by its name within its namespace.
+    /// known by its name within its namespaces.
     pub(crate) fn replaces(&self, earlier: &Item) -> bool {
+        if self.key != earlier.key {
+            return false;
+        }
         match (&self.kind, &earlier.kind) {
             (ItemKind::Impl { defines, .. }, ItemKind::Impl { defines: earlier_defines, .. }) => {
-                self.key == earlier.key && (self.key.contains(" for ") || !defines.is_disjoint(earlier_defines))
+                self.key.contains(" for ") || !defines.is_disjoint(earlier_defines)
             }
-            (ItemKind::Impl { .. }, _) | (_, ItemKind::Impl { .. }) => false,
-            (ItemKind::Macro, other) | (other, ItemKind::Macro) => *other == ItemKind::Macro && self.key == earlier.key,
-            _ => self.key == earlier.key,
+            // Items without a name are known by their text.
+            _ => {
+                self.namespaces == earlier.namespaces && self.namespaces == Namespaces::default()
+                    || self.namespaces.overlap(earlier.namespaces)
+            }
+        }
+    }
+
+    /// What an `impl` that takes the place of the earlier one lacks of it.
+    pub(crate) fn lost_of(&self, earlier: &Item) -> Vec<String> {
+        match (&self.kind, &earlier.kind) {
+            (ItemKind::Impl { defines, .. }, ItemKind::Impl { defines: earlier, .. }) => {
+                earlier.difference(defines).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// By what the session counts the definitions of the statics in it.
+    pub(crate) fn statics_key(&self) -> String {
+        match &self.kind {
+            // Several blocks may have the same header.
+            ItemKind::Impl { defines, .. } => {
+                format!("{} {}", self.key, defines.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
+            }
+            _ if self.namespaces.types => format!("type {}", self.key),
+            _ => self.key.clone(),
         }
     }
 }

@@ -7,16 +7,19 @@
 mod assemble;
 mod complete;
 mod item;
+mod item_macros;
 mod lexer;
 mod mentions;
 mod plan;
 mod rewrite;
 mod source;
 mod split;
+mod statics;
 
 pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
 pub(crate) use complete::{IsComplete, is_complete};
-pub(crate) use item::{Item, Use};
+pub(crate) use item::{Item, ItemKind, Use};
+pub(crate) use item_macros::ItemMacros;
 pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use plan::{CellPlan, Known, Static, plan};

@@ -64,10 +64,16 @@ pub(crate) struct Known<'a> {
     pub(crate) uses: &'a [Arc<Use>],
     /// The variables and their types.
     pub(crate) variables: &'a BTreeMap<String, String>,
-    /// The variables that the cell's own definitions outdate, so that it cannot use them.
-    pub(crate) outdated: &'a BTreeMap<String, String>,
     /// The notebook's statics.
     pub(crate) statics: &'a BTreeMap<String, Static>,
+    /// The definitions that the cell takes the place of.
+    pub(crate) replaced: &'a [Arc<Item>],
+    /// The variables that it outdates, so that it cannot use them.
+    pub(crate) outdated: &'a BTreeMap<String, String>,
+    /// The statics that it makes begin again.
+    pub(crate) restarted: &'a BTreeMap<String, String>,
+    /// The epoch of types in which it runs.
+    pub(crate) epoch: u32,
 }
 
 /// Which definition of a `static` is the current one, and whether the worker has it.
@@ -93,30 +99,28 @@ pub(crate) struct CellPlan {
     pub(crate) prelude: Vec<&'static str>,
     /// The notebook's statics, the cell's own included.
     pub(crate) statics: BTreeMap<String, Static>,
+    /// The epoch of types.
+    pub(crate) epoch: u32,
 }
 
 impl CellPlan {
     /// The statics that this cell defines, in their current version: its own, and those that the worker lacks.
     pub(crate) fn defined_statics(&self) -> impl Iterator<Item = (&String, Static)> {
-        let items =
-            self.parsed.items.iter().chain(&self.items).filter(|item| matches!(item.kind, ItemKind::Static { .. }));
-        items.filter_map(|item| Some((&item.key, *self.statics.get(&item.key)?))).filter(|(_, found)| !found.loaded)
+        let keys = self.parsed.items.iter().chain(&self.items).filter(|item| !item.statics.is_empty());
+        let known = keys.filter_map(|item| self.statics.get_key_value(&item.statics_key()));
+        known.map(|(key, found)| (key, *found)).filter(|(_, found)| !found.loaded)
     }
 
     /// Whether there is anything to run, rather than only definitions to check.
     pub(crate) fn runs(&self) -> bool {
-        !self.parsed.statements.is_empty()
-            || self.parsed.items.iter().any(|item| matches!(item.kind, ItemKind::Static { .. }))
+        !self.parsed.statements.is_empty() || self.parsed.items.iter().any(|item| item.kind == ItemKind::Static)
     }
 }
 
 /// Plans the crate of a cell.
 pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
-    let replaced = |earlier: &Item| {
-        parsed.items.iter().any(|new| new.replaces(earlier))
-            || parsed.uses.iter().any(|import| import.binds.as_deref() == Some(earlier.key.as_str()))
-    };
-    let candidates: Vec<&Arc<Item>> = known.items.iter().filter(|earlier| !replaced(earlier)).collect();
+    let is_replaced = |earlier: &Arc<Item>| known.replaced.iter().any(|item| Arc::ptr_eq(item, earlier));
+    let candidates: Vec<&Arc<Item>> = known.items.iter().filter(|earlier| !is_replaced(earlier)).collect();
     let uses = remaining_uses(&parsed, known.uses);
 
     let takes: Vec<(String, String)> = known
@@ -137,9 +141,10 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
     let items = reachable(&candidates, &parsed.items, &mut wanted);
 
     let mut statics = known.statics.clone();
-    for item in parsed.items.iter().filter(|item| matches!(item.kind, ItemKind::Static { .. })) {
-        let version = statics.get(&item.key).map_or(1, |earlier| earlier.version + 1);
-        statics.insert(item.key.clone(), Static { version, loaded: false });
+    let new = parsed.items.iter().filter(|item| !item.statics.is_empty()).map(|item| item.statics_key());
+    for key in new.chain(known.restarted.keys().cloned()) {
+        let version = statics.get(&key).map_or(1, |earlier| earlier.version + 1);
+        statics.insert(key, Static { version, loaded: false });
     }
     let defined: BTreeSet<&str> = items
         .iter()
@@ -148,7 +153,7 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
         .chain(uses.iter().chain(&parsed.uses).filter_map(|import| import.binds.as_deref()))
         .collect();
     let prelude = PRELUDE.iter().copied().filter(|name| wanted.contains(*name) && !defined.contains(name)).collect();
-    CellPlan { items, uses, takes, prelude, statics, parsed }
+    CellPlan { items, uses, takes, prelude, statics, epoch: known.epoch, parsed }
 }
 
 /// The earlier imports that the cell does not replace with an item or import of its own.
@@ -205,20 +210,23 @@ mod tests {
     use super::super::split::split;
     use super::*;
 
+    fn nothing_known<'a>(nothing: &'a BTreeMap<String, String>, statics: &'a BTreeMap<String, Static>) -> Known<'a> {
+        let (items, uses, replaced) = (&[], &[], &[]);
+        Known { items, uses, variables: nothing, statics, replaced, outdated: nothing, restarted: nothing, epoch: 0 }
+    }
+
     /// Plans a cell after earlier ones; returns the keys of the earlier items that it needs.
     fn needs(earlier: &[&str], cell: &str) -> Vec<String> {
         let mut items = Vec::new();
         for (index, text) in earlier.iter().enumerate() {
-            items.extend(split(&format!("In[{index}]"), text).unwrap().items);
+            items.extend(split(&format!("In[{index}]"), text, &BTreeMap::new()).unwrap().items);
         }
-        let known = Known {
-            items: &items,
-            uses: &[],
-            variables: &BTreeMap::new(),
-            outdated: &BTreeMap::new(),
-            statics: &BTreeMap::new(),
-        };
-        plan(split("In[9]", cell).unwrap(), known).items.iter().map(|item| item.key.clone()).collect()
+        let new = split("In[9]", cell, &BTreeMap::new()).unwrap();
+        let replaced: Vec<_> =
+            items.iter().filter(|item| new.items.iter().any(|new| new.replaces(item))).cloned().collect();
+        let (nothing, no_statics) = (BTreeMap::new(), BTreeMap::new());
+        let known = Known { items: &items, replaced: &replaced, ..nothing_known(&nothing, &no_statics) };
+        plan(new, known).items.iter().map(|item| item.key.clone()).collect()
     }
 
     #[test]
@@ -247,15 +255,14 @@ mod tests {
 
     #[test]
     fn the_prelude_gives_way_to_the_users_names() {
-        let known = Known {
-            items: &[],
-            uses: &[],
-            variables: &BTreeMap::new(),
-            outdated: &BTreeMap::new(),
-            statics: &BTreeMap::new(),
-        };
-        assert_eq!(plan(split("In[1]", "sleep(1).await").unwrap(), known).prelude, ["sleep"]);
-        assert!(plan(split("In[1]", "fn sleep() {} sleep()").unwrap(), known).prelude.is_empty());
-        assert!(plan(split("In[1]", "use tokio::time::sleep; sleep(d).await").unwrap(), known).prelude.is_empty());
+        let (nothing, no_statics) = (BTreeMap::new(), BTreeMap::new());
+        let known = nothing_known(&nothing, &no_statics);
+        assert_eq!(plan(split("In[1]", "sleep(1).await", &BTreeMap::new()).unwrap(), known).prelude, ["sleep"]);
+        assert!(plan(split("In[1]", "fn sleep() {} sleep()", &BTreeMap::new()).unwrap(), known).prelude.is_empty());
+        assert!(
+            plan(split("In[1]", "use tokio::time::sleep; sleep(d).await", &BTreeMap::new()).unwrap(), known)
+                .prelude
+                .is_empty()
+        );
     }
 }

@@ -17,8 +17,10 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
+use super::item::StaticPart;
 use super::mentions::plain;
 use super::source::Edit;
+use super::statics;
 
 pub(crate) const WAIT: &str = "::asyncio::cell::wait(";
 pub(crate) const QUESTION: &str = "::asyncio::cell::question(";
@@ -41,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) loops: Vec<usize>,
     /// The variables that get another value by a plain assignment, and where.
     pub(crate) assigned: Vec<(usize, String)>,
+    /// The statics and the keys of `thread_local!`, in order, those in others' initial values left out.
+    pub(crate) statics: Vec<StaticPart>,
 }
 
 /// The edits for a whole cell, in the order of their positions.
@@ -83,6 +87,17 @@ impl Visitor<'_> {
         let inner = attributes.iter().filter(|attribute| matches!(attribute.style, syn::AttrStyle::Inner(_)));
         let at = inner.map(|attribute| attribute.span().byte_range().end).max();
         self.insert(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
+    }
+
+    /// A call of `thread_local!`: its keys stay, each to be wrapped or declared by itself, and what is around them goes.
+    fn thread_local(&mut self, call: &syn::Macro, semicolon: Option<Span>) -> bool {
+        let keys = statics::of_thread_local(call);
+        let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return false };
+        let end = semicolon.unwrap_or(call.delimiter.span().close()).byte_range().end;
+        self.replace(call.span().byte_range().start..first.range.start, "");
+        self.replace(last.range.end..end, "");
+        self.rewrite.found.statics.extend(keys);
+        true
     }
 
     /// Visits code that runs under other circumstances than the code around it.
@@ -223,7 +238,28 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         self.within(false, true, |this| visit::visit_item_const(this, node));
     }
 
+    fn visit_item_macro(&mut self, node: &'ast syn::ItemMacro) {
+        if !self.thread_local(&node.mac, node.semi_token.map(|token| token.span)) {
+            visit::visit_item_macro(self, node);
+        }
+    }
+
+    fn visit_stmt_macro(&mut self, node: &'ast syn::StmtMacro) {
+        if !self.thread_local(&node.mac, node.semi_token.map(|token| token.span)) {
+            visit::visit_stmt_macro(self, node);
+        }
+    }
+
     fn visit_item_static(&mut self, node: &'ast syn::ItemStatic) {
+        let nested = self
+            .rewrite
+            .found
+            .statics
+            .last()
+            .is_some_and(|outer| outer.range.contains(&node.span().byte_range().start));
+        if !nested {
+            self.rewrite.found.statics.push(statics::of_item(node));
+        }
         self.within(false, true, |this| visit::visit_item_static(this, node));
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum Origin {
     User(Arc<Source>, usize),
     /// The engine's.
     Glue,
+    /// The engine's, taking the variable of this site out of the store.
+    Take(u32),
     /// The engine's, storing the variable of this site.
     Store(u32),
 }
@@ -57,6 +59,11 @@ impl Generated {
         self.push(Origin::Glue, text);
     }
 
+    /// Appends text of the engine's own that takes the variable of `site`.
+    pub(crate) fn take(&mut self, site: u32, text: &str) {
+        self.push(Origin::Take(site), text);
+    }
+
     /// Appends text of the engine's own that stores the variable of `site`.
     pub(crate) fn store(&mut self, site: u32, text: &str) {
         self.push(Origin::Store(site), text);
@@ -64,8 +71,17 @@ impl Generated {
 
     /// Appends a range of a cell, with the edits that fall into it.
     pub(crate) fn user(&mut self, source: &Arc<Source>, range: Range<usize>) {
+        self.user_with(source, range.clone(), |edit| range.start <= edit.start && edit.end <= range.end);
+    }
+
+    /// The same, without the edits at its very ends, which belong to its neighbors.
+    pub(crate) fn user_inside(&mut self, source: &Arc<Source>, range: Range<usize>) {
+        self.user_with(source, range.clone(), |edit| range.start < edit.start && edit.end < range.end);
+    }
+
+    fn user_with(&mut self, source: &Arc<Source>, range: Range<usize>, includes: impl Fn(&Range<usize>) -> bool) {
         let mut at = range.start;
-        for edit in source.edits.iter().filter(|edit| range.start <= edit.range.start && edit.range.end <= range.end) {
+        for edit in source.edits.iter().filter(|edit| includes(&edit.range)) {
             self.push(Origin::User(source.clone(), at), &source.text[at..edit.range.start]);
             self.glue(&edit.insert);
             at = edit.range.end;
@@ -101,6 +117,14 @@ impl Generated {
     pub(crate) fn store_at(&self, range: &Range<usize>) -> Option<u32> {
         match self.piece_at(range.start)? {
             (_, (_, Origin::Store(site))) => Some(*site),
+            _ => None,
+        }
+    }
+
+    /// The taking of a variable that a range of the generated text lies in, if it lies in one.
+    pub(crate) fn take_at(&self, range: &Range<usize>) -> Option<u32> {
+        match self.piece_at(range.start)? {
+            (_, (_, Origin::Take(site))) => Some(*site),
             _ => None,
         }
     }

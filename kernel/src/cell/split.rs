@@ -11,7 +11,8 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Expr, Item as SynItem, Pat, Stmt};
 
-use super::item::{Item, ItemKind, Use};
+use super::item::{Item, ItemKind, Namespaces, StaticPart, Use};
+use super::item_macros::{ItemMacros, look_up, makes_items};
 use super::mentions::{self, plain};
 use super::rewrite::{Found, Rewrite, rewrite};
 use super::source::{Edit, Source};
@@ -67,13 +68,18 @@ pub(crate) struct SyntaxError {
     pub(crate) lexical: bool,
 }
 
-/// Splits the text of a cell that messages call `label`.
-pub(crate) fn split(label: &str, text: &str) -> Result<Parsed, SyntaxError> {
-    split_part(label, text, 0..text.len())
+/// Splits the text of a cell that messages call `label`, in a notebook with the given macros that make items.
+pub(crate) fn split(label: &str, text: &str, item_macros: &ItemMacros) -> Result<Parsed, SyntaxError> {
+    split_part(label, text, 0..text.len(), item_macros)
 }
 
 /// Splits the part of a cell's text that is Rust; the rest of it belongs to commands.
-pub(crate) fn split_part(label: &str, text: &str, part: Range<usize>) -> Result<Parsed, SyntaxError> {
+pub(crate) fn split_part(
+    label: &str,
+    text: &str,
+    part: Range<usize>,
+    item_macros: &ItemMacros,
+) -> Result<Parsed, SyntaxError> {
     proc_macro2::extra::invalidate_current_thread_spans();
     // What stands before the part is left blank, so that its spans are those of the whole text.
     let code: Cow<'_, str> = match part.start {
@@ -103,9 +109,13 @@ pub(crate) fn split_part(label: &str, text: &str, part: Range<usize>) -> Result<
         loops: !found.loops.is_empty(),
         source,
     };
+    let mut item_macros = item_macros.clone();
+    item_macros.extend(statements.iter().filter_map(new_item_macro));
     let last = statements.len().saturating_sub(1);
     for (index, statement) in statements.into_iter().enumerate() {
-        parsed.add(statement, part.end, index == last, &found);
+        let whole = statement.span().byte_range();
+        let range = whole.start..whole.end.min(part.end);
+        parsed.add(statement, range, index == last, &found, &item_macros);
     }
     Ok(parsed)
 }
@@ -116,6 +126,12 @@ pub(crate) fn unsplit(label: &str, text: &str, part: Range<usize>) -> Source {
     let before = Edit { range: 0..part.start, insert: lines.into() };
     let behind = Edit { range: part.end..text.len(), insert: "".into() };
     Source { label: label.into(), text: text.into(), edits: vec![before, behind] }
+}
+
+/// The macro that a statement defines, if it is one that makes items.
+fn new_item_macro(statement: &Stmt) -> Option<(String, BTreeSet<String>)> {
+    let Stmt::Item(SynItem::Macro(item)) = statement else { return None };
+    Some((plain(item.ident.as_ref()?), makes_items(item.mac.tokens.clone())?))
 }
 
 /// What completes a cell whose last statement lacks its end; a comment may stand on the last line.
@@ -161,12 +177,10 @@ fn too_deep(tokens: TokenStream, depth: usize) -> Option<Span> {
 }
 
 impl Parsed {
-    fn add(&mut self, statement: Stmt, end: usize, last: bool, rewrite: &Found) {
-        let whole = statement.span().byte_range();
-        let range = whole.start..whole.end.min(end);
+    fn add(&mut self, statement: Stmt, range: Range<usize>, last: bool, found: &Found, item_macros: &ItemMacros) {
         match statement {
             Stmt::Item(SynItem::Use(item)) => self.add_uses(&item),
-            Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, &rewrite.loops))),
+            Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, found))),
             Stmt::Expr(Expr::Verbatim(tokens), _) if tokens.is_empty() => {}
             Stmt::Local(local) => {
                 let mut bindings = Bindings::default();
@@ -180,23 +194,32 @@ impl Parsed {
                     harmless: init.is_none_or(|init| init.diverge.is_none() && is_harmless(&init.expr)),
                     ..Statement::at(range)
                 };
-                self.add_statement(statement, local.to_token_stream(), rewrite);
+                self.add_statement(statement, local.to_token_stream(), found);
             }
             Stmt::Expr(_, semicolon) => {
                 let shown = last && semicolon.is_none();
-                self.add_statement(Statement { shown, ..Statement::at(range) }, statement.to_token_stream(), rewrite);
+                self.add_statement(Statement { shown, ..Statement::at(range) }, statement.to_token_stream(), found);
+            }
+            Stmt::Macro(call)
+                if call.mac.path.is_ident("thread_local")
+                    && found.statics.iter().any(|part| range.contains(&part.range.start)) =>
+            {
+                self.items.extend(keys_in(&range, &self.source, found));
+            }
+            Stmt::Macro(ref call) if let Some(names) = made_by(call, item_macros) => {
+                self.items.push(Arc::new(macro_call(call, names, &self.source, range, found)));
             }
             Stmt::Macro(ref call) => {
                 let shown = last && call.semi_token.is_none();
-                self.add_statement(Statement { shown, ..Statement::at(range) }, statement.to_token_stream(), rewrite);
+                self.add_statement(Statement { shown, ..Statement::at(range) }, statement.to_token_stream(), found);
             }
         }
     }
 
-    fn add_statement(&mut self, mut statement: Statement, tokens: TokenStream, rewrite: &Found) {
+    fn add_statement(&mut self, mut statement: Statement, tokens: TokenStream, found: &Found) {
         mentions::collect(tokens, &mut statement.mentions);
         self.mentions.extend(statement.mentions.iter().cloned());
-        let here = rewrite.assigned.iter().filter(|(at, _)| statement.range.contains(at));
+        let here = found.assigned.iter().filter(|(at, _)| statement.range.contains(at));
         statement.assigns = here.map(|(_, name)| name.clone()).collect();
         self.statements.push(statement);
     }
@@ -303,10 +326,11 @@ impl Bindings {
     }
 }
 
-fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[usize]) -> Item {
+fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, found: &Found) -> Item {
     let mut mentioned = BTreeSet::new();
     mentions::collect(item.to_token_stream(), &mut mentioned);
     let named = |name: &syn::Ident| (plain(name), BTreeSet::from([plain(name)]));
+    let namespaces = namespaces_of(item);
     let (kind, (key, provides)) = match item {
         SynItem::Struct(item) => (ItemKind::Type, named(&item.ident)),
         SynItem::Enum(item) => (ItemKind::Type, named(&item.ident)),
@@ -324,14 +348,9 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[u
         SynItem::Const(item) => (ItemKind::Other, named(&item.ident)),
         SynItem::Mod(item) => (ItemKind::Other, named(&item.ident)),
         SynItem::TraitAlias(item) => (ItemKind::Trait, named(&item.ident)),
-        SynItem::Static(item) => {
-            let start = item.static_token.span.byte_range().start;
-            let declaration = start..item.ty.span().byte_range().end;
-            let mutable = matches!(item.mutability, syn::StaticMutability::Mut(_));
-            (ItemKind::Static { declaration, mutable }, named(&item.ident))
-        }
+        SynItem::Static(item) => (ItemKind::Static, named(&item.ident)),
         SynItem::Macro(item) => match &item.ident {
-            Some(name) => (ItemKind::Macro, named(name)),
+            Some(name) => (ItemKind::Macro { makes_items: makes_items(item.mac.tokens.clone()) }, named(name)),
             None => (ItemKind::Other, (item.to_token_stream().to_string(), mentioned.clone())),
         },
         SynItem::Impl(item) => impl_of(item),
@@ -342,9 +361,76 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, loops: &[u
         key,
         provides,
         mentions: mentioned,
+        namespaces,
         source: source.clone(),
-        loops: loops.iter().any(|at| range.contains(at)),
+        loops: found.loops.iter().any(|at| range.contains(at)),
+        statics: found.statics.iter().filter(|part| range.contains(&part.range.start)).cloned().collect(),
         range,
+    }
+}
+
+/// Each key of a call of `thread_local!` is an item by itself.
+fn keys_in(range: &Range<usize>, source: &Arc<Source>, found: &Found) -> Vec<Arc<Item>> {
+    let keys = found.statics.iter().filter(|key| range.contains(&key.range.start));
+    let item = |key: &StaticPart| Item {
+        kind: ItemKind::Static,
+        key: key.name.clone(),
+        namespaces: Namespaces::VALUES,
+        provides: BTreeSet::from([key.name.clone()]),
+        mentions: key.mentions.clone(),
+        source: source.clone(),
+        range: key.range.clone(),
+        loops: false,
+        statics: vec![key.clone()],
+    };
+    keys.map(|key| Arc::new(item(key))).collect()
+}
+
+/// The names that a call makes by itself, if it is that of a macro that makes items.
+fn made_by<'a>(call: &syn::StmtMacro, item_macros: &'a ItemMacros) -> Option<&'a BTreeSet<String>> {
+    look_up(&plain(&call.mac.path.segments.last()?.ident), item_macros)
+}
+
+/// A call is known by the macro and by the first name that it is given, which is most often that of what it makes.
+fn macro_call(
+    call: &syn::StmtMacro,
+    made: &BTreeSet<String>,
+    source: &Arc<Source>,
+    range: Range<usize>,
+    found: &Found,
+) -> Item {
+    let mut mentions = BTreeSet::new();
+    mentions::collect(call.to_token_stream(), &mut mentions);
+    let first = call.mac.tokens.clone().into_iter().find_map(|token| match token {
+        TokenTree::Ident(word) => Some(plain(&word)),
+        _ => None,
+    });
+    Item {
+        kind: ItemKind::MacroCall,
+        key: format!("{}! {}", call.mac.path.to_token_stream(), first.unwrap_or_default()),
+        namespaces: Namespaces::default(),
+        provides: mentions.union(made).cloned().collect(),
+        mentions,
+        source: source.clone(),
+        loops: found.loops.iter().any(|at| range.contains(at)),
+        statics: Vec::new(),
+        range,
+    }
+}
+
+fn namespaces_of(item: &SynItem) -> Namespaces {
+    match item {
+        SynItem::Struct(item) if matches!(item.fields, syn::Fields::Named(_)) => Namespaces::TYPES,
+        SynItem::Struct(_) => Namespaces::BOTH,
+        SynItem::Enum(_)
+        | SynItem::Union(_)
+        | SynItem::Type(_)
+        | SynItem::Trait(_)
+        | SynItem::TraitAlias(_)
+        | SynItem::Mod(_) => Namespaces::TYPES,
+        SynItem::Fn(_) | SynItem::Const(_) | SynItem::Static(_) => Namespaces::VALUES,
+        SynItem::Macro(item) if item.ident.is_some() => Namespaces::MACROS,
+        _ => Namespaces::default(),
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Diagnostic {
     pub(crate) children: Vec<Diagnostic>,
     /// The stores of variables that it is about, most telling first: those that must not happen.
     pub(crate) stores: Vec<u32>,
+    /// The variable whose type, as it is written where the variable is taken, is what it is about.
+    pub(crate) take: Option<u32>,
 }
 
 /// A place that a diagnostic shows.
@@ -82,6 +84,7 @@ impl Diagnostic {
             spans: vec![span],
             children: Vec::new(),
             stores: Vec::new(),
+            take: None,
         }
     }
 
@@ -94,6 +97,7 @@ impl Diagnostic {
             spans: Vec::new(),
             children: Vec::new(),
             stores: Vec::new(),
+            take: None,
         }
     }
 
@@ -166,6 +170,7 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         return None;
     }
     let mut stores = Vec::new();
+    let mut take = None;
     let mut spans = Vec::new();
     for raw in &raw.spans {
         let Some(at) = outermost(raw, file) else { continue };
@@ -178,6 +183,9 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
             // What is asked to live for ever by its store tells more than what is moved or dropped there.
             let must_be_static = raw.label.as_deref().is_some_and(|label| label.contains("'static"));
             stores.insert(if must_be_static { 0 } else { stores.len() }, site);
+        }
+        if raw.is_primary {
+            take = take.or(generated.take_at(&range));
         }
         let Some((source, range)) = generated.locate(&range) else { continue };
         let label = raw.label.clone().filter(|label| !is_internal(label));
@@ -204,6 +212,7 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         spans,
         children,
         stores,
+        take,
     })
 }
 

@@ -11,7 +11,7 @@ mod rustc;
 mod tool;
 pub(crate) mod toolchain;
 
-pub(crate) use diagnostics::{Diagnostic, Level};
+pub(crate) use diagnostics::{Diagnostic, Level, Span};
 pub(crate) use mir::{is_future, is_nameable};
 pub(crate) use runtime::Runtime;
 pub(crate) use rustc::{CompileError, Compiled, Compiler, Product, Request, Verdict};

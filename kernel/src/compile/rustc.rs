@@ -1,6 +1,7 @@
 //! Compiles generated source with one direct call of rustc. Called by the engine.
 //!
-//! Every cell has the same crate name and metadata, so that a type of the notebook keeps its `TypeId` from cell to cell.
+//! Every cell has the same crate name, and the same metadata until a type changes, so that the types of the notebook keep
+//! their `TypeId`s from cell to cell.
 //! Dropping the future of a compilation kills rustc and the linker it may have started.
 
 use std::collections::BTreeMap;
@@ -41,6 +42,8 @@ pub(crate) struct Request<'a> {
     pub(crate) product: Product,
     /// rustc's `opt-level`.
     pub(crate) opt_level: u8,
+    /// Types of different epochs have different `TypeId`s, whatever their names.
+    pub(crate) epoch: u32,
 }
 
 /// What is wanted of rustc.
@@ -114,7 +117,7 @@ impl Compiler {
     pub(crate) async fn warm_up(&self) -> Result<(), CompileError> {
         let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
         fs::write(self.workshop.path().join("warm-up"), "pub fn boucle_cell() { println!(); }").map_err(failed)?;
-        self.run("warm-up", &format!("--emit=obj={OBJECT}"), 0).await?;
+        self.run("warm-up", &format!("--emit=obj={OBJECT}"), 0, 0).await?;
         if let Some(linker) = &self.linker {
             self.link(linker).await?;
         }
@@ -123,9 +126,9 @@ impl Compiler {
 
     /// Compiles, or finds what an earlier compilation of the same source made.
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
-        let Request { generated, file, product, opt_level } = request;
+        let Request { generated, file, product, opt_level, epoch } = request;
         let tool = include_str!("rustc.rs");
-        let key = Cache::key(&[tool, file, &generated.text, &format!("{product:?} {opt_level}")]);
+        let key = Cache::key(&[tool, file, &generated.text, &format!("{product:?} {opt_level} {epoch}")]);
         let accepted = |entry: Entry| {
             let resolved = entry.warnings.iter().filter_map(|raw| resolve(raw, file, generated));
             Verdict::Accepted(Compiled {
@@ -148,7 +151,7 @@ impl Compiler {
             Product::Library => format!("--emit={code}"),
             Product::LibraryAndTypes => format!("--emit={code},mir=cell.mir"),
         };
-        let (diagnostics, other, success) = self.run(file, &emit, opt_level).await?;
+        let (diagnostics, other, success) = self.run(file, &emit, opt_level, epoch).await?;
         let _ = fs::remove_file(self.workshop.path().join(file));
         if !success {
             let refused: Vec<Diagnostic> = diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
@@ -178,7 +181,13 @@ impl Compiler {
     }
 
     /// Runs rustc: its diagnostics, whatever else it wrote, and whether it succeeded.
-    async fn run(&self, file: &str, emit: &str, opt_level: u8) -> Result<(Vec<Raw>, String, bool), CompileError> {
+    async fn run(
+        &self,
+        file: &str,
+        emit: &str,
+        opt_level: u8,
+        epoch: u32,
+    ) -> Result<(Vec<Raw>, String, bool), CompileError> {
         let mut command = Command::new(&self.runtime.toolchain.rustc);
         command
             .args([
@@ -192,7 +201,8 @@ impl Compiler {
                 "--error-format",
                 "json",
             ])
-            .args(["-Cmetadata=boucle", "-Cprefer-dynamic", "-Ccodegen-units=1", "-Cdebug-assertions=on"])
+            .args(["-Cprefer-dynamic", "-Ccodegen-units=1", "-Cdebug-assertions=on"])
+            .arg(format!("-Cmetadata=boucle-{epoch}"))
             .arg(format!("-Copt-level={opt_level}"))
             .arg("--extern")
             .arg(prefixed("asyncio=", &self.runtime.library()))

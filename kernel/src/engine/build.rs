@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cell::{
-    CellPlan, Form, Generated, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed,
+    CellPlan, Form, Generated, Item, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed,
 };
 use crate::compile::{
-    CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Verdict, is_future, is_nameable,
+    CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Span, Verdict, is_future, is_nameable,
 };
 use crate::session::Ended;
 
@@ -41,6 +41,10 @@ pub(super) struct Built {
 pub(super) enum Refusal {
     /// rustc refused the cell.
     Cell(Vec<Diagnostic>),
+    /// The cell redefines what this item of an earlier cell defines, although their names do not tell.
+    Replaces(Arc<Item>),
+    /// The type of this variable cannot be named where the cell runs.
+    OutOfReach(String),
     /// rustc could not be asked.
     Tool(CompileError),
 }
@@ -71,7 +75,7 @@ pub(super) async fn build(
             (true, true) => Product::Library,
             (true, false) => Product::LibraryAndTypes,
         };
-        let request = Request { generated: &generated, file, product, opt_level };
+        let request = Request { generated: &generated, file, product, opt_level, epoch: plan.epoch };
         match compiler.compile(request).await? {
             Verdict::Accepted(compiled) => {
                 let futures: Vec<u32> = compiled
@@ -86,6 +90,12 @@ pub(super) async fn build(
                 layout.modes.extend(futures.into_iter().map(|site| (site, SiteMode::Boxed)));
             }
             Verdict::Refused(diagnostics) => {
+                if let Some(site) = errors(&diagnostics).find_map(|error| error.take) {
+                    return Err(Refusal::OutOfReach(sites[site as usize].name.clone()));
+                }
+                if let Some(item) = replaced_item(plan, &diagnostics) {
+                    return Err(Refusal::Replaces(item));
+                }
                 let omitted = sites_to_omit(&diagnostics, &layout.modes);
                 let is_reset =
                     |name: &String| plan.parsed.statements.iter().any(|statement| statement.assigns.contains(name));
@@ -140,6 +150,21 @@ fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>) ->
 fn is_about_borrowing(error: &Diagnostic) -> bool {
     let number = error.code.as_deref().and_then(|code| code.strip_prefix('E')?.parse::<u32>().ok());
     matches!(number, Some(373 | 381..=384 | 499..=510 | 515 | 521 | 594 | 596 | 597 | 626 | 700..=716))
+}
+
+/// The item of an earlier cell that defines the same as this cell, as rustc says: two headers of an `impl` may mean the
+/// same without being spelt the same.
+fn replaced_item(plan: &CellPlan, diagnostics: &[Diagnostic]) -> Option<Arc<Item>> {
+    let conflicts = |error: &&Diagnostic| matches!(error.code.as_deref(), Some("E0119" | "E0428" | "E0592"));
+    let spans = |error: &Diagnostic| error.spans.clone();
+    errors(diagnostics).filter(conflicts).map(spans).find_map(|spans| {
+        let of_this_cell = spans.iter().any(|span| Arc::ptr_eq(&span.source, &plan.parsed.source));
+        let holds = |item: &&Arc<Item>| {
+            let is_in = |span: &Span| Arc::ptr_eq(&span.source, &item.source) && item.range.contains(&span.range.start);
+            spans.iter().any(is_in)
+        };
+        plan.items.iter().find(holds).filter(|_| of_this_cell).cloned()
+    })
 }
 
 /// An import of an earlier cell that rustc cannot resolve any more.
@@ -218,7 +243,8 @@ pub(super) async fn explain_syntax(
         return Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]);
     }
     let generated = assemble_unparsed(source, error.lexical);
-    let request = Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0 };
+    let request =
+        Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0, epoch: 0 };
     match compiler.compile(request).await? {
         Verdict::Refused(diagnostics) => Ok(diagnostics),
         // rustc has no objection: then the parser's has to do.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use boucle_wire::Failure;
 
-use super::Outdated;
 use super::build::Built;
 use crate::cell::{CellPlan, Source};
 use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
 use crate::publish::{MimeBundle, Publisher, StreamName};
-use crate::session::Session;
+use crate::session::{Change, Session};
 use crate::worker::Death;
 
 /// The error of a cell that the user stopped.
@@ -74,7 +73,7 @@ fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
 }
 
 /// Shows what rustc warns about in the cell, what it still lacks, and what it takes with it.
-pub(super) fn publish_notes(built: &Built, plan: &CellPlan, outdated: &Outdated, publisher: &Publisher) {
+pub(super) fn publish_notes(built: &Built, plan: &CellPlan, change: &Change, publisher: &Publisher) {
     let patterns: Vec<_> = plan.parsed.statements.iter().filter_map(|statement| statement.pattern.clone()).collect();
     let concerns_the_cell = |warning: &&Diagnostic| {
         let Some(primary) = warning.primary() else { return false };
@@ -96,7 +95,8 @@ pub(super) fn publish_notes(built: &Built, plan: &CellPlan, outdated: &Outdated,
     if !shown.is_empty() {
         publisher.stream(StreamName::Stderr, shown.join("\n\n") + "\n");
     }
-    let mut notes = built.notes.clone();
+    let mut notes = [&change.notes[..], &built.notes].concat();
+    let outdated = &change.outdated;
     if !outdated.is_empty() {
         let names: Vec<String> = outdated.keys().map(|name| format!("`{name}`")).collect();
         let types: BTreeSet<String> = outdated.values().map(|ty| format!("`{ty}`")).collect();

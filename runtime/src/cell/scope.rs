@@ -1,5 +1,6 @@
 //! The variables of a notebook, and how one cell ends. The worker owns the [`Scope`] and passes it to each cell.
 
+use std::alloc::Layout;
 use std::any::{Any, type_name};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -40,9 +41,15 @@ pub struct Scope {
 
 #[derive(Default)]
 struct State {
-    variables: HashMap<String, Box<dyn Any>>,
+    variables: HashMap<String, Variable>,
     stored: Vec<StoredAt>,
     discard: Vec<u32>,
+}
+
+/// A value, and the name of its type.
+struct Variable {
+    value: Box<dyn Any>,
+    type_name: &'static str,
 }
 
 impl Debug for Scope {
@@ -87,30 +94,43 @@ impl Scope {
     ///
     /// # Panics
     /// If there is none of this name and type, which would be a mistake of the kernel.
+    ///
+    /// # Safety
+    /// The variable must have been stored with this type. Its `TypeId` may be another one by now, since all types get new
+    /// ones when one of them changes; so it is the kernel that knows, and only the type's name and size are compared here.
     #[must_use]
-    pub fn take<T: 'static>(&self, name: &str) -> T {
-        match self.take_any(name).downcast::<T>() {
-            Ok(value) => *value,
-            Err(value) => self.wrong_type(name, value, type_name::<T>()),
+    pub unsafe fn take<T: 'static>(&self, name: &str) -> T {
+        let value = self.take_any(name, type_name::<T>(), Layout::new::<T>());
+        // SAFETY: by the contract of this function, the box was made of a `T`.
+        *unsafe { Box::from_raw(Box::into_raw(value).cast::<T>()) }
+    }
+
+    fn take_any(&self, name: &str, type_name: &'static str, layout: Layout) -> Box<dyn Any> {
+        let mut state = self.state.borrow_mut();
+        match state.variables.remove(name) {
+            Some(variable) if variable.type_name == type_name && Layout::for_value(&*variable.value) == layout => {
+                variable.value
+            }
+            Some(variable) => {
+                state.variables.insert(name.to_owned(), variable);
+                drop(state);
+                panic!(
+                    "the variable `{name}` is not the `{type_name}` that Boucle takes it for; run its definition again"
+                )
+            }
+            None => {
+                drop(state);
+                panic!("Boucle has lost the variable `{name}`; this is a bug in Boucle")
+            }
         }
-    }
-
-    fn take_any(&self, name: &str) -> Box<dyn Any> {
-        let variable = self.state.borrow_mut().variables.remove(name);
-        variable.unwrap_or_else(|| panic!("Boucle has lost the variable `{name}`; this is a bug in Boucle"))
-    }
-
-    fn wrong_type(&self, name: &str, value: Box<dyn Any>, expected: &str) -> ! {
-        self.state.borrow_mut().variables.insert(name.to_owned(), value);
-        panic!("the variable `{name}` is not the `{expected}` that Boucle takes it for; run its definition again")
     }
 
     /// Stores a variable. The first store of a name in a cell counts: cells store the innermost variable first.
     pub fn put<T: 'static>(&self, site: u32, name: &str, value: T) {
-        self.put_any(site, name, Box::new(value));
+        self.put_any(site, name, Variable { value: Box::new(value), type_name: type_name::<T>() });
     }
 
-    fn put_any(&self, site: u32, name: &str, value: Box<dyn Any>) {
+    fn put_any(&self, site: u32, name: &str, value: Variable) {
         let surplus = {
             let mut state = self.state.borrow_mut();
             if state.stored.iter().any(|stored| stored.name == name) {

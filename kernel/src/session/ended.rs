@@ -1,0 +1,43 @@
+//! Why variables end, and what to tell a user who still uses one. Recorded by the session, shown by the engine's reports.
+
+/// Why a variable is not there any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The cell of this label moved it.
+    Moved(String),
+    /// It borrowed from another variable.
+    Borrowed(String),
+    /// Its type, of a closure for example, has no name.
+    Unnameable(String),
+    /// A type that it holds was redefined.
+    Redefined(String),
+    /// Its type, this one, cannot be named where later cells run: it is private to a module.
+    OutOfReach(String),
+    /// The worker that held it died.
+    Lost(String),
+}
+
+impl Ended {
+    /// What to tell a user who still uses the variable, and what to do about it.
+    pub(crate) fn explain(&self, name: &str) -> String {
+        match self {
+            Ended::Moved(label) => format!(
+                "`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"
+            ),
+            Ended::Borrowed(label) => format!(
+                "`{name}` of {label} borrows from something that ends with its cell, so it ended too; keep an owned value, such as a clone, instead"
+            ),
+            Ended::Unnameable(label) => format!(
+                "`{name}` of {label} has a type without a name (that of a closure, for example), so it ended with its cell; \
+                write a `fn`, or box it: `let {name}: Box<dyn Fn(…) -> …> = Box::new(…)`"
+            ),
+            Ended::Redefined(ty) => {
+                format!("`{name}` was dropped when its type `{ty}` was redefined; run its definition again")
+            }
+            Ended::OutOfReach(ty) => format!(
+                "`{name}` was dropped: its type `{ty}` is private to its module, so later cells cannot hold it; make it `pub`, and run its definition again"
+            ),
+            Ended::Lost(cause) => format!("`{name}` was lost with its process ({cause}); run its definition again"),
+        }
+    }
+}
