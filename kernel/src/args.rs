@@ -38,6 +38,12 @@ pub(crate) enum Command {
     },
     /// Build what cells run on, so that the first notebook need not wait for it
     Runtime,
+    /// Run a shell command until standard input ends; kernels call this
+    #[command(hide = true)]
+    Shell {
+        /// What `sh -c` is given
+        command: String,
+    },
 }
 
 /// Which kernelspec, and in which of the folders that Jupyter searches.

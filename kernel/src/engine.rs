@@ -5,17 +5,21 @@
 
 mod build;
 mod commands;
+mod configuration;
 mod dependencies;
+mod documentation;
+mod options;
 mod report;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
-use boucle_wire::{Done, Failure, Location, Piece, Run};
+use boucle_wire::{Done, Failure, Location, Piece, Run, Times};
 use tokio::sync::watch;
 
 pub(crate) use crate::cell::IsComplete;
-use crate::cell::{self, CellPlan, Generated, UserPiece};
+use crate::cell::{self, CellPlan, Generated, Item, Parsed, Purpose, UserPiece};
 use crate::compile::runtime::{self, Runtime};
 use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
@@ -24,12 +28,16 @@ use crate::publish::{Publisher, StreamName};
 use crate::session::{Change, Session};
 use crate::worker::{Death, Ended, Worker};
 use build::{Built, Refusal};
+use options::Options;
 
 /// Runs the cells of one notebook.
 #[derive(Debug)]
 pub(crate) struct Engine {
     session: Session,
     ready: Option<Ready>,
+    options: Options,
+    /// What rustc was given for the last cell.
+    last_source: Option<String>,
     interrupts: watch::Receiver<u64>,
 }
 
@@ -56,22 +64,25 @@ pub(crate) struct CellRequest<'a> {
     pub(crate) silent: bool,
 }
 
-/// A part of a cell that is Rust: all of it, unless it holds commands.
-#[derive(Debug, Clone)]
-struct Part {
-    range: Range<usize>,
-    /// Counts the parts of the cell, from 0.
-    number: usize,
+/// A text to run: that of a cell, or of a file that is run like one.
+#[derive(Debug)]
+struct Text<'a> {
+    /// How messages call it.
+    label: String,
+    code: &'a str,
+    /// The number of values that it shows; without one they are not shown.
+    count: Option<u64>,
 }
 
-/// A part with its text, and what messages and generated files are called.
-#[derive(Debug)]
-struct Code<'a> {
-    label: String,
-    file: String,
-    /// Of the whole cell.
-    text: &'a str,
+/// A part of a text that is Rust: all of it, unless it holds commands.
+#[derive(Debug, Clone, Default)]
+struct Part {
     range: Range<usize>,
+    /// Counts the parts of the text, from 0: each has a file of its own, since panics name a line in it.
+    number: usize,
+    purpose: Purpose,
+    /// rustc's `opt-level`, if it is not the notebook's.
+    opt_level: Option<u8>,
 }
 
 /// How a cell ended.
@@ -106,7 +117,14 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
 impl Engine {
     pub(crate) fn new() -> (Engine, Interrupter) {
         let (sender, interrupts) = watch::channel(0);
-        (Engine { session: Session::default(), ready: None, interrupts }, Interrupter { interrupts: Arc::new(sender) })
+        let engine = Engine {
+            session: Session::default(),
+            ready: None,
+            options: Options::default(),
+            last_source: None,
+            interrupts,
+        };
+        (engine, Interrupter { interrupts: Arc::new(sender) })
     }
 
     /// Prepares everything that the first cell needs, if that is a matter of a moment. What takes longer, or fails, is
@@ -133,11 +151,9 @@ impl Engine {
     pub(crate) async fn execute(&mut self, cell: &CellRequest<'_>, publisher: &Publisher) -> Executed {
         // What was pressed before the cell began is not meant for it.
         self.interrupts.mark_unchanged();
-        let executed = match magics::segments(cell.code, |name| self.session.knows(name)) {
-            None => self.run_part(cell, Part { range: 0..cell.code.len(), number: 0 }, publisher).await,
-            Some(segments) => self.run_segments(cell, segments, publisher).await,
-        };
-        match executed {
+        let label = self.session.label(cell.execution_count, cell.code);
+        let count = (!cell.silent).then_some(cell.execution_count);
+        match self.run_text(&Text { label, code: cell.code, count }, publisher).await {
             Ok(()) => Executed::Ok,
             Err(report) => Executed::Error(report),
         }
@@ -150,124 +166,191 @@ impl Engine {
         }
     }
 
-    /// Runs one part of a cell.
-    async fn run_part(
-        &mut self,
-        request: &CellRequest<'_>,
-        part: Part,
-        publisher: &Publisher,
-    ) -> Result<(), ErrorReport> {
-        let code = self.code(request, part);
+    /// Runs a text: as a whole, or what its commands divide it into.
+    async fn run_text(&mut self, text: &Text<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
+        match magics::segments(text.code, |name| self.session.knows(name)) {
+            None => {
+                self.run_part(text, Part { range: 0..text.code.len(), ..Part::default() }, publisher).await.map(drop)
+            }
+            Some(segments) => self.run_segments(text, segments, publisher).await,
+        }
+    }
+
+    /// Runs one part of a text; how long the worker took for it.
+    async fn run_part(&mut self, text: &Text<'_>, part: Part, publisher: &Publisher) -> Result<Times, ErrorReport> {
+        let begun = Instant::now();
+        let file = self.file_of(text, &part);
         let mut interrupts = self.interrupts.clone();
         let (plan, built, change) = tokio::select! {
             biased;
-            built = self.build(&code, publisher) => built?,
+            built = self.build(text, &part, &file, publisher) => built?,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
+        let compiled = begun.elapsed();
         report::publish_notes(&built, &plan, &change, publisher);
         self.session.commit_definitions(&plan.parsed, change, &built.dropped_uses);
-        if !plan.runs() {
-            return Ok(());
+        if plan.runs() || !built.generated.text.is_empty() {
+            self.last_source = Some(built.generated.text.clone());
         }
-        let run = Run {
-            cell: 0,
-            library: built.library.clone(),
-            forget: self.session.take_outdated(),
-            discard: built.discard.clone(),
-            pieces: pieces_of(&built.generated),
-            file: code.file,
+        let times = match plan.runs() {
+            false => Times::default(),
+            true => {
+                let run = Run {
+                    cell: 0,
+                    library: built.library.clone(),
+                    forget: self.session.take_outdated(),
+                    discard: built.discard.clone(),
+                    pieces: pieces_of(&built.generated),
+                    file,
+                };
+                self.run(text, run, &plan, &built, publisher).await?
+            }
         };
-        let count = (!request.silent).then_some(request.execution_count);
-        self.run(&code.label, run, &plan, &built, publisher, count).await
+        if self.options.timing {
+            report::publish_timing(compiled, built.link, &times, begun.elapsed(), publisher);
+        }
+        Ok(times)
     }
 
-    /// How a part of a cell is called. Each part has a file of its own, since panics name a line in it.
-    fn code<'a>(&self, request: &CellRequest<'a>, part: Part) -> Code<'a> {
-        let label = self.session.label(request.execution_count, request.code);
-        let mut file = self.session.file(&label, request.code);
-        if part.number > 0 {
-            file.push_str(&format!("+{}", part.number));
-        }
-        Code { label, file, text: request.code, range: part.range }
+    /// The name of the generated file of a part.
+    fn file_of(&self, text: &Text<'_>, part: &Part) -> String {
+        let file = self.session.file(&text.label, text.code);
+        if part.number > 0 { format!("{file}+{}", part.number) } else { file }
     }
 
     /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
     async fn build(
         &mut self,
-        code: &Code<'_>,
+        text: &Text<'_>,
+        part: &Part,
+        file: &str,
         publisher: &Publisher,
     ) -> Result<(CellPlan, Built, Change), ErrorReport> {
         self.prepare(Some(publisher)).await?;
-        let Code { label, file, text, range } = code;
-        let mut parsed = match cell::split_part(label, text, range.clone(), &self.session.item_macros()) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                let source = Arc::new(cell::unsplit(label, text, range.clone()));
-                self.session.remember_source(&source);
-                return match build::explain_syntax(&self.ready()?.compiler, &source, error).await {
-                    Ok(diagnostics) => Err(report::refused(&diagnostics, &self.session)),
-                    Err(error) => Err(self.tool_failed(error).await),
-                };
-            }
-        };
-        self.session.remember_source(&parsed.source);
+        let mut parsed = self.split(text, part).await?;
+        let opt_level = part.opt_level.or(self.options.opt_level);
         let mut conflicting = Vec::new();
         loop {
             let change = self.session.change(&parsed, &conflicting);
-            let mut plan = cell::plan(parsed, self.session.known(&change));
+            let mut plan = cell::plan(parsed, self.session.known(&change), part.purpose);
             if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
                 return Ok((plan, Built::default(), change));
             }
-            match build::build(&self.ready()?.compiler, &mut plan, self.session.variables(), label, file).await {
+            let variables = self.session.variables();
+            match build::build(&self.ready()?.compiler, &mut plan, variables, &text.label, file, opt_level).await {
                 Ok(built) => return Ok((plan, built, change)),
-                Err(Refusal::Replaces(item)) => conflicting.push(item),
-                Err(Refusal::OutOfReach(name)) => self.session.lose_out_of_reach(&name),
-                Err(Refusal::Cell(diagnostics)) => return Err(report::refused(&diagnostics, &self.session)),
-                Err(Refusal::Tool(error)) => return Err(self.tool_failed(error).await),
+                Err(refusal) => self.mend(refusal, &mut conflicting).await?,
             }
             parsed = plan.parsed;
+        }
+    }
+
+    /// Does what makes a refused cell worth another attempt, if anything does.
+    async fn mend(&mut self, refusal: Refusal, conflicting: &mut Vec<Arc<Item>>) -> Result<(), ErrorReport> {
+        match refusal {
+            Refusal::Replaces(item) => conflicting.push(item),
+            Refusal::OutOfReach(name) => self.session.lose_out_of_reach(&name),
+            Refusal::Cell(diagnostics) => return Err(report::refused(&diagnostics, &self.session)),
+            Refusal::Tool(error) => return Err(self.tool_failed(error).await),
+        }
+        Ok(())
+    }
+
+    /// The type of the final expression of a piece of code, which is not run.
+    async fn compile_type(
+        &mut self,
+        text: &Text<'_>,
+        range: Range<usize>,
+        publisher: &Publisher,
+    ) -> Result<String, ErrorReport> {
+        self.prepare(Some(publisher)).await?;
+        let mut interrupts = self.interrupts.clone();
+        let part = Part { range, purpose: Purpose::Type, ..Part::default() };
+        let file = self.file_of(text, &part);
+        let parsed = self.split(text, &part).await?;
+        let change = self.session.change(&parsed, &[]);
+        let plan = cell::plan(parsed, self.session.known(&change), part.purpose);
+        let found = tokio::select! {
+            biased;
+            found = build::type_of(&self.ready()?.compiler, &plan, &file) => found,
+            Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
+        };
+        match found {
+            Ok(Ok(ty)) => Ok(ty),
+            Ok(Err(diagnostics)) => Err(report::refused(&diagnostics, &self.session)),
+            Err(error) => Err(self.tool_failed(error).await),
+        }
+    }
+
+    /// Splits a part. What cannot be split is explained by rustc.
+    async fn split(&mut self, text: &Text<'_>, part: &Part) -> Result<Parsed, ErrorReport> {
+        let error = match cell::split_part(&text.label, text.code, part.range.clone(), &self.session.item_macros()) {
+            Ok(parsed) => {
+                self.session.remember_source(&parsed.source);
+                return Ok(parsed);
+            }
+            Err(error) => error,
+        };
+        let source = Arc::new(cell::unsplit(&text.label, text.code, part.range.clone()));
+        self.session.remember_source(&source);
+        match build::explain_syntax(&self.ready()?.compiler, &source, error).await {
+            Ok(diagnostics) => Err(report::refused(&diagnostics, &self.session)),
+            Err(error) => Err(self.tool_failed(error).await),
         }
     }
 
     /// Runs a library, and takes over what it leaves behind.
     async fn run(
         &mut self,
-        label: &str,
+        text: &Text<'_>,
         run: Run,
         plan: &CellPlan,
         built: &Built,
         publisher: &Publisher,
-        count: Option<u64>,
-    ) -> Result<(), ErrorReport> {
+    ) -> Result<Times, ErrorReport> {
         let mut interrupts = self.interrupts.clone();
-        let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
-        if ready.worker.is_none() {
-            ready.worker = Some(
-                Worker::start(&ready.runtime)
-                    .await
-                    .map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?,
-            );
-        }
-        let Some(worker) = ready.worker.as_mut() else { return Err(report::not_ready()) };
+        let worker = self.worker().await?;
         if interrupts.has_changed().unwrap_or(false) {
             return Err(report::keyboard_interrupt());
         }
-        match worker.run(run, publisher, count, &mut interrupts).await {
-            Ended::Done(Done { loaded, stored, variables, failure, .. }) => {
+        match worker.run(run, publisher, text.count, &mut interrupts).await {
+            Ended::Done(Done { loaded, stored, variables, failure, times, .. }) => {
                 if loaded {
                     self.session.commit_loaded(plan);
                 }
-                self.session.commit_variables(label, &stored, &built.types, &variables, &built.ended);
+                self.session.commit_variables(&text.label, &stored, &built.types, &variables, &built.ended);
                 match failure {
-                    None => Ok(()),
+                    None => Ok(times),
                     Some(failure) => Err(self.failed(&failure)),
                 }
             }
             Ended::Died(death) => {
-                ready.worker = None;
+                if let Some(ready) = &mut self.ready {
+                    ready.worker = None;
+                }
                 Err(self.died(&death))
             }
         }
+    }
+
+    /// The worker, a new one if the last has died.
+    async fn worker(&mut self) -> Result<&mut Worker, ErrorReport> {
+        let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
+        let worker = match ready.worker.take() {
+            Some(worker) => worker,
+            None => Worker::start(&ready.runtime, &self.options.environment)
+                .await
+                .map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?,
+        };
+        Ok(ready.worker.insert(worker))
+    }
+
+    /// Ends the worker with its variables and tasks; the next cell gets a new one. The names of the variables.
+    async fn end_worker(&mut self, cause: &str) -> Vec<String> {
+        if let Some(worker) = self.ready.as_mut().and_then(|ready| ready.worker.take()) {
+            worker.shutdown().await;
+        }
+        self.session.lose_variables(cause)
     }
 
     fn failed(&self, failure: &Failure) -> ErrorReport {
@@ -307,8 +390,12 @@ impl Engine {
             Err(error) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
         };
         let unavailable = |error: &dyn std::fmt::Display| ErrorReport::plain("RuntimeUnavailable", error.to_string());
-        let compiler = Compiler::new(runtime.clone(), &runtime::cache_folder()).map_err(|error| unavailable(&error))?;
-        let worker = Worker::start(&runtime).await.map_err(|error| unavailable(&error))?;
+        let mut compiler =
+            Compiler::new(runtime.clone(), &runtime::cache_folder()).map_err(|error| unavailable(&error))?;
+        for (name, value) in &self.options.build_environment {
+            compiler.set_variable(name, value);
+        }
+        let worker = Worker::start(&runtime, &self.options.environment).await.map_err(|error| unavailable(&error))?;
         self.ready = Some(Ready { runtime, compiler, worker: Some(worker) });
         Ok(())
     }

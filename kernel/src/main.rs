@@ -29,7 +29,7 @@ use args::{Arguments, Command};
 fn main() -> ExitCode {
     log_to_stderr();
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing can be done for a user who has closed stderr.
             let _ = writeln!(io::stderr(), "boucle: error: {error:#}");
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     match command {
         Command::Kernel { connection_file } => {
@@ -53,8 +53,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             let runtime = compile::runtime::ensure(&mut |line| drop(writeln!(out, "{line}")))?;
             writeln!(out, "cells run on {}", runtime.folder.display())?;
         }
+        Command::Shell { command } => return Ok(worker::shell::guard(&command)?.into()),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Jupyter shows a kernel's stderr in its log. `BOUCLE_LOG=debug` says more than warnings.

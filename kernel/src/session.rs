@@ -63,6 +63,15 @@ impl Session {
     pub(crate) fn label(&self, execution_count: u64, code: &str) -> String {
         let plain = format!("In[{execution_count}]");
         let numbered = (2..).map(|number| format!("In[{execution_count}.{number}]"));
+        self.first_free(plain, numbered, code)
+    }
+
+    /// A label for a text that is no cell.
+    pub(crate) fn free_label(&self, name: &str, code: &str) -> String {
+        self.first_free(name.to_owned(), (2..).map(|number| format!("{name}.{number}")), code)
+    }
+
+    fn first_free(&self, plain: String, numbered: impl Iterator<Item = String>, code: &str) -> String {
         let free = |label: &String| self.sources.get(label).is_none_or(|source| source.text == code);
         std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain)
     }
@@ -76,6 +85,17 @@ impl Session {
     /// The text of a cell by its label.
     pub(crate) fn source(&self, label: &str) -> Option<&Arc<Source>> {
         self.sources.get(label)
+    }
+
+    /// The type of a variable.
+    pub(crate) fn type_of(&self, variable: &str) -> Option<&str> {
+        self.variables.get(variable).map(String::as_str)
+    }
+
+    /// The definition of this name.
+    pub(crate) fn item(&self, name: &str) -> Option<&Arc<Item>> {
+        let named = self.items.iter().rfind(|item| item.key == name);
+        named.or_else(|| self.items.iter().rfind(|item| item.provides.contains(name)))
     }
 
     /// Whether the notebook has given this name to anything.
@@ -195,6 +215,12 @@ impl Session {
                 .filter(|(name, _)| !self.variables.contains_key(*name))
                 .map(|(name, why)| (name.clone(), why.clone())),
         );
+    }
+
+    /// Forgets everything but the texts, whose labels are not to be used again. The worker is a new one.
+    pub(crate) fn clear(&mut self) {
+        let Session { files, sources, .. } = std::mem::take(self);
+        *self = Session { files, sources, ..Session::default() };
     }
 
     /// The worker has died: its variables are gone, and statics begin anew. Returns the names of what was lost.

@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::item::{Item, ItemKind, StaticKind, StaticPart, Use};
-use super::plan::CellPlan;
+use super::plan::{CellPlan, Purpose};
 use super::rewrite::THREAD_SLEEP;
 use super::source::{Generated, Source};
 use super::split::Statement;
@@ -74,6 +74,8 @@ pub(crate) struct Site {
 /// How the symbols of statics begin, which are the only ones that cells share.
 pub(crate) const STATIC_PREFIX: &str = "boucle_static_";
 
+const SIGNATURE: &str =
+    "#[unsafe(no_mangle)] pub fn boucle_cell(__boucle: &::asyncio::cell::Scope) -> ::asyncio::cell::Ending {";
 const LINTS: &str = "#![allow(dead_code,unused_imports,unused_macros,static_mut_refs)]";
 const SHOW: &str = ") { __boucle_value => { use ::asyncio::cell::{ShowDebug as _, ShowType as _}; \
                     (&::asyncio::cell::Show(__boucle_value)).__boucle_show(__boucle); } }";
@@ -95,7 +97,13 @@ pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site
         writer.import(import);
     }
     if !parsed.statements.is_empty() {
-        writer.function(plan);
+        writer.out.glue(SIGNATURE);
+        match plan.purpose {
+            Purpose::Run => writer.function(plan),
+            Purpose::Measure { loops, rows } => writer.measured(plan, loops, rows),
+            Purpose::Type => writer.typed(plan),
+        }
+        writer.out.glue("}");
     }
     for item in parsed.items.iter().chain(&plan.items) {
         writer.out.glue("\n");
@@ -140,9 +148,6 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn function(&mut self, plan: &CellPlan) {
-        self.out.glue(
-            "#[unsafe(no_mangle)] pub fn boucle_cell(__boucle: &::asyncio::cell::Scope) -> ::asyncio::cell::Ending {",
-        );
         let statements = &plan.parsed.statements;
         let held: Vec<Range<usize>> =
             self.layout.reset.iter().filter_map(|name| held_together(statements, name)).collect();
@@ -183,7 +188,44 @@ impl Writer<'_> {
             self.stores(stores);
             self.out.glue("__boucle_ending");
         }
-        self.out.glue("}");
+    }
+
+    /// The cell as a closure that is called over and over. Its variables are its own; those of the notebook stay.
+    fn measured(&mut self, plan: &CellPlan, loops: u64, rows: u32) {
+        let sites: Vec<u32> = plan.takes.iter().map(|take| self.take(take)).collect();
+        self.out.glue(&format!(
+            "let __boucle_ending = __boucle.run(|| ::asyncio::cell::measure({loops}, {rows}, || {{ \
+             ::core::hint::black_box({{"
+        ));
+        self.block(plan, "(", ")");
+        self.out.glue("\n}); ::core::result::Result::Ok(()) }));");
+        self.stores(&sites);
+        self.out.glue("__boucle_ending");
+    }
+
+    /// The cell up to its final expression, whose type the compiler is to name.
+    fn typed(&mut self, plan: &CellPlan) {
+        for take in &plan.takes {
+            self.take(take);
+        }
+        self.block(plan, "__boucle.probe(0, \"\", ::asyncio::cell::keep(&(", ")));");
+        self.out.glue("\n::core::result::Result::Ok(())");
+    }
+
+    /// The statements as they are, the final expression between two texts.
+    fn block(&mut self, plan: &CellPlan, before: &str, behind: &str) {
+        let (source, mut at) = (&plan.parsed.source, 0);
+        for statement in &plan.parsed.statements {
+            self.out.line_breaks_of(&source.text[at..statement.range.start]);
+            at = statement.range.end;
+            if statement.shown {
+                self.out.glue(before);
+            }
+            self.out.user(source, statement.range.clone());
+            if statement.shown {
+                self.out.glue(behind);
+            }
+        }
     }
 
     fn take(&mut self, (name, ty): &(String, String)) -> u32 {

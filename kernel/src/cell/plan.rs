@@ -85,6 +85,19 @@ pub(crate) struct Static {
     pub(crate) loaded: bool,
 }
 
+/// What a cell's code is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Purpose {
+    /// To run it, and to show the value of its final expression.
+    #[default]
+    Run,
+    /// To run it over and over and measure how long it takes. So many times in a row, or as many as it takes if this is
+    /// 0; and so many rows.
+    Measure { loops: u64, rows: u32 },
+    /// To know the type of its final expression. It does not run.
+    Type,
+}
+
 /// What a cell's crate is made of.
 #[derive(Debug)]
 pub(crate) struct CellPlan {
@@ -97,6 +110,7 @@ pub(crate) struct CellPlan {
     pub(crate) takes: Vec<(String, String)>,
     /// The names that it takes from the prelude.
     pub(crate) prelude: Vec<&'static str>,
+    pub(crate) purpose: Purpose,
     /// The notebook's statics, the cell's own included.
     pub(crate) statics: BTreeMap<String, Static>,
     /// The epoch of types.
@@ -118,7 +132,7 @@ impl CellPlan {
 }
 
 /// Plans the crate of a cell.
-pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
+pub(crate) fn plan(parsed: Parsed, known: Known<'_>, purpose: Purpose) -> CellPlan {
     let is_replaced = |earlier: &Arc<Item>| known.replaced.iter().any(|item| Arc::ptr_eq(item, earlier));
     let candidates: Vec<&Arc<Item>> = known.items.iter().filter(|earlier| !is_replaced(earlier)).collect();
     let uses = remaining_uses(&parsed, known.uses);
@@ -153,7 +167,7 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>) -> CellPlan {
         .chain(uses.iter().chain(&parsed.uses).filter_map(|import| import.binds.as_deref()))
         .collect();
     let prelude = PRELUDE.iter().copied().filter(|name| wanted.contains(*name) && !defined.contains(name)).collect();
-    CellPlan { items, uses, takes, prelude, statics, epoch: known.epoch, parsed }
+    CellPlan { items, uses, takes, prelude, statics, epoch: known.epoch, purpose, parsed }
 }
 
 /// The earlier imports that the cell does not replace with an item or import of its own.
@@ -226,7 +240,7 @@ mod tests {
             items.iter().filter(|item| new.items.iter().any(|new| new.replaces(item))).cloned().collect();
         let (nothing, no_statics) = (BTreeMap::new(), BTreeMap::new());
         let known = Known { items: &items, replaced: &replaced, ..nothing_known(&nothing, &no_statics) };
-        plan(new, known).items.iter().map(|item| item.key.clone()).collect()
+        plan(new, known, Purpose::Run).items.iter().map(|item| item.key.clone()).collect()
     }
 
     #[test]
@@ -257,12 +271,23 @@ mod tests {
     fn the_prelude_gives_way_to_the_users_names() {
         let (nothing, no_statics) = (BTreeMap::new(), BTreeMap::new());
         let known = nothing_known(&nothing, &no_statics);
-        assert_eq!(plan(split("In[1]", "sleep(1).await", &BTreeMap::new()).unwrap(), known).prelude, ["sleep"]);
-        assert!(plan(split("In[1]", "fn sleep() {} sleep()", &BTreeMap::new()).unwrap(), known).prelude.is_empty());
+        assert_eq!(
+            plan(split("In[1]", "sleep(1).await", &BTreeMap::new()).unwrap(), known, Purpose::Run).prelude,
+            ["sleep"]
+        );
         assert!(
-            plan(split("In[1]", "use tokio::time::sleep; sleep(d).await", &BTreeMap::new()).unwrap(), known)
+            plan(split("In[1]", "fn sleep() {} sleep()", &BTreeMap::new()).unwrap(), known, Purpose::Run)
                 .prelude
                 .is_empty()
+        );
+        assert!(
+            plan(
+                split("In[1]", "use tokio::time::sleep; sleep(d).await", &BTreeMap::new()).unwrap(),
+                known,
+                Purpose::Run
+            )
+            .prelude
+            .is_empty()
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Reads the types of a cell's variables from the MIR that rustc prints: no annotation and no second pass are needed.
 //! Called by `rustc` after a successful compilation.
 //!
-//! Variables are stored by calls of `Scope::put`, whose last argument is a local; the locals' declarations name their
+//! Variables are stored by calls of `Scope::put`, and types that are asked for are those of `Scope::probe`'s calls, whose last argument is a local; the locals' declarations name their
 //! types with public paths. Where the argument is a constant all the same, the call's own type argument has to do, whose
 //! paths are abbreviated.
 
@@ -67,7 +67,7 @@ fn declaration(line: &str) -> Option<(&str, &str)> {
 
 /// `_4 = Scope::put::<u8>(copy _1, const 3_u32, const "x", move _8) -> …` → `(3, "move _8", "u8")`
 fn store(line: &str) -> Option<(u32, &str, &str)> {
-    let (_, call) = line.split_once("Scope::put::<")?;
+    let (_, call) = line.split_once("Scope::put::<").or_else(|| line.split_once("Scope::probe::<"))?;
     let (ty, rest) = call.split_once(">(")?;
     // The type argument may hold `>(` itself; the site is what the rest must show.
     let (ty, rest) = std::iter::successors(Some((ty.len(), rest)), |(end, rest)| {

@@ -65,6 +65,11 @@ impl Runtime {
     }
 }
 
+/// The source files of the event loop's library, with their paths.
+pub(crate) fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
+    files::FILES.iter().filter(|(path, _)| path.contains("src/") && !path.contains("worker")).copied()
+}
+
 /// The folder for everything that can be made again: `$BOUCLE_CACHE_DIR`, or `boucle` in the user's cache folder.
 pub(crate) fn cache_folder() -> PathBuf {
     let of_variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use tokio::process::Command;
@@ -31,6 +32,8 @@ pub(crate) struct Compiler {
     cache: Cache,
     /// Where sources and unfinished libraries lie.
     workshop: tempfile::TempDir,
+    /// What the user has set for the compiler.
+    environment: Vec<(String, String)>,
 }
 
 /// What to compile.
@@ -55,6 +58,8 @@ pub(crate) enum Product {
     Library,
     /// The same, and the types of the variables that it stores.
     LibraryAndTypes,
+    /// The types alone.
+    Types,
 }
 
 /// What rustc said.
@@ -72,6 +77,8 @@ pub(crate) struct Compiled {
     /// Store site → type.
     pub(crate) types: BTreeMap<u32, String>,
     pub(crate) warnings: Vec<Diagnostic>,
+    /// How long the linker took; `None` if nothing had to be compiled.
+    pub(crate) link: Option<Duration>,
 }
 
 /// Why rustc could not be asked.
@@ -106,7 +113,13 @@ impl Compiler {
         let cache = Cache::open(folder.clone()).map_err(failed)?;
         let workshop = tempfile::Builder::new().prefix("session-").tempdir_in(&folder).map_err(failed)?;
         let linker = Linker::of(&runtime.toolchain, workshop.path()).map_err(failed)?;
-        Ok(Compiler { runtime, linker, cache, workshop })
+        Ok(Compiler { runtime, linker, cache, workshop, environment: Vec::new() })
+    }
+
+    /// Sets an environment variable for all later compilations.
+    pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -128,19 +141,21 @@ impl Compiler {
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
         let Request { generated, file, product, opt_level, epoch } = request;
         let tool = include_str!("rustc.rs");
-        let key = Cache::key(&[tool, file, &generated.text, &format!("{product:?} {opt_level} {epoch}")]);
-        let accepted = |entry: Entry| {
+        let environment = if self.environment.is_empty() { String::new() } else { format!("{:?}", self.environment) };
+        let key = Cache::key(&[tool, file, &generated.text, &format!("{product:?} {opt_level} {epoch}"), &environment]);
+        let accepted = |entry: Entry, link: Option<Duration>| {
             let resolved = entry.warnings.iter().filter_map(|raw| resolve(raw, file, generated));
             Verdict::Accepted(Compiled {
                 library: self.cache.library(&key),
                 warnings: resolved.collect(),
                 types: entry.types,
+                link,
             })
         };
         // What the compiler reads beside the source may change without it.
         let reads_more = ["include", "env!"].iter().any(|word| generated.text.contains(word));
         if let Some(entry) = self.cache.get(&key).filter(|_| !reads_more) {
-            return Ok(accepted(entry));
+            return Ok(accepted(entry, None));
         }
         let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
         fs::write(self.workshop.path().join(file), &generated.text).map_err(failed)?;
@@ -150,6 +165,7 @@ impl Compiler {
             Product::Check => "--emit=metadata=cell.rmeta".to_owned(),
             Product::Library => format!("--emit={code}"),
             Product::LibraryAndTypes => format!("--emit={code},mir=cell.mir"),
+            Product::Types => "--emit=mir=cell.mir".to_owned(),
         };
         let (diagnostics, other, success) = self.run(file, &emit, opt_level, epoch).await?;
         let _ = fs::remove_file(self.workshop.path().join(file));
@@ -167,17 +183,20 @@ impl Compiler {
         }
         let mut entry = Entry::default();
         entry.warnings = diagnostics;
-        if let Some(linker) = linker.filter(|_| product != Product::Check) {
+        let runs = matches!(product, Product::Library | Product::LibraryAndTypes);
+        let begun = Instant::now();
+        if let Some(linker) = linker.filter(|_| runs) {
             self.link(linker).await?;
         }
+        let link = begun.elapsed();
         let library = self.workshop.path().join(LIBRARY);
-        if product == Product::LibraryAndTypes {
+        if matches!(product, Product::LibraryAndTypes | Product::Types) {
             entry.types =
                 mir::stored_types(&fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(failed)?);
         }
-        let library = (product != Product::Check).then_some(library.as_path());
+        let library = runs.then_some(library.as_path());
         self.cache.put(&key, entry.clone(), library).map_err(failed)?;
-        Ok(accepted(entry))
+        Ok(accepted(entry, Some(link)))
     }
 
     /// Runs rustc: its diagnostics, whatever else it wrote, and whether it succeeded.
@@ -208,7 +227,8 @@ impl Compiler {
             .arg(prefixed("asyncio=", &self.runtime.library()))
             .arg("-L")
             .arg(prefixed("dependency=", &self.runtime.dependencies()))
-            .arg(emit);
+            .arg(emit)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = tool::run(command, self.workshop.path()).await.map_err(|_| self.toolchain_changed())?;
         let (mut diagnostics, mut other) = (Vec::new(), String::new());
         for line in String::from_utf8_lossy(&output.stderr).lines() {

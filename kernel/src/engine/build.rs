@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cell::{
     CellPlan, Form, Generated, Item, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed,
@@ -34,6 +35,8 @@ pub(super) struct Built {
     pub(super) dropped_uses: Vec<Arc<Use>>,
     /// What the user should know, although nothing is wrong with the cell.
     pub(super) notes: Vec<String>,
+    /// How long the linker took; `None` if nothing had to be compiled.
+    pub(super) link: Option<Duration>,
 }
 
 /// Why there is nothing to run.
@@ -56,17 +59,20 @@ impl From<CompileError> for Refusal {
 }
 
 /// Compiles the cell that messages call `label`, in a notebook with the given variables, from a file of the given name.
+/// Without an `opt_level` that of rustc follows from the code.
 pub(super) async fn build(
     compiler: &Compiler,
     plan: &mut CellPlan,
     variables: &BTreeMap<String, String>,
     label: &str,
     file: &str,
+    opt_level: Option<u8>,
 ) -> Result<Built, Refusal> {
     let mut dropped_uses = Vec::new();
     let mut notes = Vec::new();
     let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
-    let opt_level = u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops));
+    let opt_level =
+        opt_level.unwrap_or_else(|| u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops)));
     let mut layout = Layout { optimized: opt_level > 0, ..Layout::default() };
     loop {
         let (generated, sites) = assemble(plan, &layout);
@@ -128,6 +134,24 @@ pub(super) async fn build(
                 }
             }
         }
+    }
+}
+
+/// The type of the final expression of a cell that is planned for this purpose, as the compiler writes it, or what it objects.
+pub(super) async fn type_of(
+    compiler: &Compiler,
+    plan: &CellPlan,
+    file: &str,
+) -> Result<Result<String, Vec<Diagnostic>>, CompileError> {
+    let (generated, _) = assemble(plan, &Layout::default());
+    let request = Request { generated: &generated, file, product: Product::Types, opt_level: 0, epoch: plan.epoch };
+    match compiler.compile(request).await? {
+        Verdict::Accepted(compiled) => {
+            // The type that the compiler names is that of a reference to the value.
+            let found = compiled.types.get(&0).and_then(|ty| ty.strip_prefix('&'));
+            Ok(Ok(found.unwrap_or("()").to_owned()))
+        }
+        Verdict::Refused(diagnostics) => Ok(Err(diagnostics)),
     }
 }
 
@@ -219,14 +243,14 @@ fn finish(
     mut ended: BTreeMap<String, Ended>,
     label: &str,
 ) -> Built {
-    let Compiled { library, types, warnings } = compiled;
+    let Compiled { library, types, warnings, link } = compiled;
     let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
         types.into_iter().partition(|(_, ty)| is_nameable(ty));
     for site in unnameable.keys() {
         ended.insert(sites[*site as usize].name.clone(), Ended::Unnameable(label.to_owned()));
     }
     let discard = unnameable.into_keys().collect();
-    Built { library, generated, types, discard, warnings, ended, ..Built::default() }
+    Built { library, generated, types, discard, warnings, ended, link, ..Built::default() }
 }
 
 /// What is wrong with a text that could not be parsed, in rustc's words if it has any.

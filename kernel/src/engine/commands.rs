@@ -3,51 +3,102 @@
 //!
 //! All commands of a cell are read before anything of it runs, so that a mistyped one changes nothing.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{CellRequest, Engine, Part, report};
-use crate::cell;
+use boucle_wire::Times;
+
+use super::options;
+use super::{Engine, Part, Text, report};
+use crate::cell::{self, Purpose};
 use crate::compile::Diagnostic;
 use crate::error::ErrorReport;
 use crate::magics::{self, Cell, Command, Problem, Segment, Table};
-use crate::publish::{MimeBundle, Publisher};
+use crate::publish::{MimeBundle, Publisher, StreamName};
+use crate::worker::shell;
+
+/// rustc's level for code whose time is taken, unless `:opt` has set one: nobody wants to know how slow unoptimized code
+/// is.
+const MEASURED_LEVEL: u8 = 3;
 
 /// One thing to do.
 #[derive(Debug)]
 enum Step {
     Run(Part),
+    /// Run it, and tell how long it took.
+    Time(Part),
     /// The `:dep`s that follow one another.
     AddDependencies(Vec<String>),
     Obey(Command),
 }
 
 impl Engine {
-    /// Runs the parts of a cell one after the other.
+    /// Runs the parts of a text one after the other.
     pub(super) async fn run_segments(
         &mut self,
-        request: &CellRequest<'_>,
+        text: &Text<'_>,
         segments: Vec<Segment>,
         publisher: &Publisher,
     ) -> Result<(), ErrorReport> {
-        let steps = steps(request.code, segments).map_err(|problem| self.refuse_command(request, problem))?;
+        let measured_level = self.options.opt_level.unwrap_or(MEASURED_LEVEL);
+        let plan = Plan::of(text.code, segments, measured_level);
+        let Plan { steps, time_all, .. } = plan.map_err(|problem| self.refuse_command(text, problem))?;
+        let mut all = Times::default();
         for step in steps {
             match step {
-                Step::Run(part) => self.run_part(request, part, publisher).await?,
+                Step::Run(part) => add(&mut all, self.run_step(text, part, publisher).await?),
+                Step::Time(part) => {
+                    let times = self.run_step(text, part, publisher).await?;
+                    add(&mut all, times);
+                    publish_times(&times, publisher);
+                }
                 Step::AddDependencies(specifications) => self.add_dependencies(&specifications, publisher).await?,
-                Step::Obey(command) => self.obey(command, publisher).await?,
+                Step::Obey(command) => self.obey(command, text, publisher).await?,
             }
+        }
+        if time_all {
+            publish_times(&all, publisher);
         }
         Ok(())
     }
 
+    async fn run_step(&mut self, text: &Text<'_>, part: Part, publisher: &Publisher) -> Result<Times, ErrorReport> {
+        let times = self.run_part(text, part, publisher).await?;
+        // An interrupt that the code has dealt with itself is not meant for what follows.
+        self.interrupts.mark_unchanged();
+        Ok(times)
+    }
+
     /// Carries out one command.
-    async fn obey(&mut self, command: Command, publisher: &Publisher) -> Result<(), ErrorReport> {
+    async fn obey(&mut self, command: Command, text: &Text<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
         match command {
-            Command::Dep(specification) => return self.add_dependencies(&[specification], publisher).await,
-            Command::ShowDeps => show(publisher, "no crates have been added"),
-            Command::Help => publisher.display_data(magics::help().bundle(), MimeBundle::new(), None),
+            Command::BuildEnv { name, value } => self.set_build_variable(&name, &value),
+            Command::Clear => self.clear(publisher).await,
+            Command::Doc(name) => self.show_documentation(&name, publisher),
+            Command::Env { name, value } => self.set_variable(&name, &value).await,
+            Command::Help => show_table(&magics::help(), publisher),
+            Command::LastSource => show_source(self.last_source.as_deref(), publisher),
+            Command::LoadConfig { quiet } => Box::pin(self.load_configuration(quiet, publisher)).await?,
+            Command::Needless(why) => say(format!("not needed here: {why}"), publisher),
+            Command::Opt(level) => self.set_level(level, publisher),
+            Command::ToggleOpt => {
+                self.set_level(Some(if self.options.opt_level == Some(2) { 0 } else { 2 }), publisher)
+            }
+            Command::Restart => self.restart(publisher).await,
+            Command::Shell(command) => self.run_shell(&command, publisher).await?,
+            Command::ShowDeps => say("no crates have been added", publisher),
+            Command::Tasks => self.show_tasks(publisher).await?,
+            Command::Timing => self.toggle_timing(publisher),
+            Command::Type(range) => self.show_type(text, range, publisher).await?,
             Command::Vars => self.show_variables(publisher),
             Command::Version => self.show_versions(publisher).await?,
+            // These have become steps.
+            Command::Dep(_)
+            | Command::OptCell(_)
+            | Command::Time(_)
+            | Command::TimeCell
+            | Command::Timeit { .. }
+            | Command::TimeitCell { .. } => {}
         }
         Ok(())
     }
@@ -55,24 +106,104 @@ impl Engine {
     fn show_variables(&self, publisher: &Publisher) {
         let mut table = Table::new(["Variable", "Type"]);
         for (name, ty) in self.session.variables() {
-            table.row([Cell::code(name), Cell::code(ty)]);
+            table.row([Cell::code(name), Cell::code(magics::short_type(ty))]);
         }
         match table.is_empty() {
-            true => show(publisher, "there are no variables"),
-            false => publisher.display_data(table.bundle(), MimeBundle::new(), None),
+            true => say("there are no variables", publisher),
+            false => show_table(&table, publisher),
         }
+    }
+
+    async fn show_tasks(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
+        self.prepare(Some(publisher)).await?;
+        let mut table = Table::new(["Task", "Coroutine", "State"]);
+        for task in self.worker().await?.tasks().await {
+            let coroutine = format!("{}()", task.coroutine);
+            table.row([Cell::code(task.name), Cell::code(coroutine), Cell::Text(task.state)]);
+        }
+        match table.is_empty() {
+            true => say("no tasks are pending", publisher),
+            false => show_table(&table, publisher),
+        }
+        Ok(())
     }
 
     async fn show_versions(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
         self.prepare(Some(publisher)).await?;
         let rustc = self.ready()?.runtime.toolchain.short_version();
-        show(publisher, &format!("Boucle {}, {rustc}", env!("CARGO_PKG_VERSION")));
+        say(format!("Boucle {}, {rustc}", env!("CARGO_PKG_VERSION")), publisher);
         Ok(())
     }
 
-    fn refuse_command(&mut self, request: &CellRequest<'_>, problem: Problem) -> ErrorReport {
-        let label = self.session.label(request.execution_count, request.code);
-        let source = Arc::new(cell::unsplit(&label, request.code, 0..request.code.len()));
+    /// The type of an expression: that of a variable is known, others are asked of rustc.
+    async fn show_type(
+        &mut self,
+        text: &Text<'_>,
+        range: Range<usize>,
+        publisher: &Publisher,
+    ) -> Result<(), ErrorReport> {
+        let known = self.session.type_of(text.code[range.clone()].trim_end_matches(';')).map(str::to_owned);
+        let ty = match known {
+            Some(ty) => ty,
+            None => self.compile_type(text, range, publisher).await?,
+        };
+        say(magics::short_type(&ty), publisher);
+        Ok(())
+    }
+
+    fn set_level(&mut self, level: Option<u8>, publisher: &Publisher) {
+        self.options.opt_level = level;
+        let level = level.map_or_else(|| "0, or 1 where code loops".to_owned(), |level| level.to_string());
+        say(format!("Optimization: {level}"), publisher);
+    }
+
+    fn toggle_timing(&mut self, publisher: &Publisher) {
+        self.options.timing = !self.options.timing;
+        say(format!("Timing: {}", if self.options.timing { "on" } else { "off" }), publisher);
+    }
+
+    async fn set_variable(&mut self, name: &str, value: &str) {
+        options::set(&mut self.options.environment, name, value);
+        if let Some(worker) = self.ready.as_mut().and_then(|ready| ready.worker.as_mut()) {
+            worker.set_variable(name, value).await;
+        }
+    }
+
+    fn set_build_variable(&mut self, name: &str, value: &str) {
+        options::set(&mut self.options.build_environment, name, value);
+        if let Some(ready) = &mut self.ready {
+            ready.compiler.set_variable(name, value);
+        }
+    }
+
+    async fn restart(&mut self, publisher: &Publisher) {
+        let lost = self.end_worker("`:restart`").await;
+        let lost = if lost.is_empty() { "no variables".to_owned() } else { lost.join(", ") };
+        say(format!("restarted; lost: {lost}"), publisher);
+    }
+
+    async fn clear(&mut self, publisher: &Publisher) {
+        self.end_worker("`:clear`").await;
+        self.session.clear();
+        say("all variables, definitions and tasks are forgotten", publisher);
+    }
+
+    async fn run_shell(&mut self, command: &str, publisher: &Publisher) -> Result<(), ErrorReport> {
+        let environment = &self.options.environment;
+        match shell::run(command, environment, publisher, &mut self.interrupts).await {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => {
+                Err(ErrorReport::plain("ShellError", format!("`{command}` failed: {}", describe(status.code()))))
+            }
+            Ok(None) => Err(report::keyboard_interrupt()),
+            Err(error) => {
+                Err(ErrorReport::plain("ShellError", format!("`{command}` cannot be run with `sh`: {error}")))
+            }
+        }
+    }
+
+    fn refuse_command(&mut self, text: &Text<'_>, problem: Problem) -> ErrorReport {
+        let source = Arc::new(cell::unsplit(&text.label, text.code, 0..text.code.len()));
         self.session.remember_source(&source);
         let mut diagnostic = Diagnostic::error(problem.message, source, problem.at);
         diagnostic.children.extend(problem.help.map(Diagnostic::help));
@@ -80,27 +211,113 @@ impl Engine {
     }
 }
 
-/// What a cell asks for, in order.
-fn steps(text: &str, segments: Vec<Segment>) -> Result<Vec<Step>, Problem> {
-    let mut steps = Vec::new();
-    let mut number = 0;
-    for segment in segments {
-        match segment {
-            Segment::Code(range) => {
-                steps.push(Step::Run(Part { range, number }));
-                number += 1;
-            }
-            Segment::Command(line) => match (magics::parse(text, &line)?, steps.last_mut()) {
-                (Command::Dep(specification), Some(Step::AddDependencies(earlier))) => earlier.push(specification),
-                (Command::Dep(specification), _) => steps.push(Step::AddDependencies(vec![specification])),
-                (command, _) => steps.push(Step::Obey(command)),
-            },
-        }
-    }
-    Ok(steps)
+/// What a text asks for, in order.
+#[derive(Debug, Default)]
+struct Plan {
+    steps: Vec<Step>,
+    /// What commands about the whole cell ask of its code.
+    opt_level: Option<u8>,
+    purpose: Purpose,
+    time_all: bool,
+    parts: usize,
 }
 
-fn show(publisher: &Publisher, text: &str) {
-    let data = MimeBundle::from_iter([("text/plain".to_owned(), text.into())]);
+impl Plan {
+    fn of(text: &str, segments: Vec<Segment>, measured_level: u8) -> Result<Plan, Problem> {
+        let mut plan = Plan::default();
+        for segment in segments {
+            match segment {
+                Segment::Code(range) => {
+                    let part = plan.part(range, plan.purpose, plan.opt_level);
+                    plan.steps.push(Step::Run(part));
+                }
+                Segment::Command(line) => {
+                    let command = magics::parse(text, &line)?;
+                    let late = magics::Sigil::Cell == line.sigil && !plan.steps.is_empty();
+                    if late {
+                        return Err(Problem {
+                            message: "what is said about the whole cell has to come first in it".into(),
+                            help: None,
+                            at: line.name.start - line.sigil.text().len()..line.name.end,
+                        });
+                    }
+                    plan.add(command, measured_level);
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn add(&mut self, command: Command, measured_level: u8) {
+        match command {
+            Command::Dep(specification) => match self.steps.last_mut() {
+                Some(Step::AddDependencies(earlier)) => earlier.push(specification),
+                _ => self.steps.push(Step::AddDependencies(vec![specification])),
+            },
+            Command::OptCell(level) => self.opt_level = Some(level),
+            Command::TimeCell => self.time_all = true,
+            Command::TimeitCell { loops, rows } => {
+                self.purpose = Purpose::Measure { loops, rows };
+                self.opt_level = self.opt_level.or(Some(measured_level));
+            }
+            Command::Time(range) => {
+                let part = self.part(range, Purpose::Run, self.opt_level);
+                self.steps.push(Step::Time(part));
+            }
+            Command::Timeit { code, loops, rows } => {
+                let level = self.opt_level.or(Some(measured_level));
+                let part = self.part(code, Purpose::Measure { loops, rows }, level);
+                self.steps.push(Step::Run(part));
+            }
+            command => self.steps.push(Step::Obey(command)),
+        }
+    }
+
+    fn part(&mut self, range: Range<usize>, purpose: Purpose, opt_level: Option<u8>) -> Part {
+        self.parts += 1;
+        Part { range, number: self.parts - 1, purpose, opt_level }
+    }
+}
+
+fn add(all: &mut Times, times: Times) {
+    all.load += times.load;
+    all.wall += times.wall;
+    all.processor += times.processor;
+}
+
+fn publish_times(times: &Times, publisher: &Publisher) {
+    let (processor, wall) = (magics::duration(times.processor), magics::duration(times.wall));
+    publisher.stream(StreamName::Stdout, format!("CPU time: {processor}\nWall time: {wall}\n"));
+}
+
+/// What an exit code means.
+fn describe(code: Option<i32>) -> String {
+    match code {
+        Some(127) => "there is no such command (exit code 127)".to_owned(),
+        Some(126) => "this cannot be run (exit code 126)".to_owned(),
+        Some(code) if code > 128 => format!("ended by signal {} (exit code {code})", code - 128),
+        Some(code) => format!("exit code {code}"),
+        None => "it was killed".to_owned(),
+    }
+}
+
+fn show_table(table: &Table, publisher: &Publisher) {
+    publisher.display_data(table.bundle(), MimeBundle::new(), None);
+}
+
+fn show_source(source: Option<&str>, publisher: &Publisher) {
+    let Some(source) = source else { return say("nothing has been compiled yet", publisher) };
+    show_markdown(source, &format!("```rust\n{source}\n```"), publisher);
+}
+
+pub(super) fn show_markdown(plain: &str, markdown: &str, publisher: &Publisher) {
+    let data = [("text/plain", plain), ("text/markdown", markdown)];
+    let data = data.into_iter().map(|(mime, text)| (mime.to_owned(), text.into()));
+    publisher.display_data(data.collect(), MimeBundle::new(), None);
+}
+
+/// Shows a line of text.
+pub(super) fn say(text: impl Into<String>, publisher: &Publisher) {
+    let data = MimeBundle::from_iter([("text/plain".to_owned(), text.into().into())]);
     publisher.display_data(data, MimeBundle::new(), None);
 }

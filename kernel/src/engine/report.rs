@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use boucle_wire::Failure;
+use boucle_wire::{Failure, Times};
 
 use super::build::Built;
 use crate::cell::{CellPlan, Source};
 use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
+use crate::magics;
 use crate::publish::{MimeBundle, Publisher, StreamName};
 use crate::session::{Change, Session};
 use crate::worker::Death;
@@ -107,6 +109,27 @@ pub(super) fn publish_notes(built: &Built, plan: &CellPlan, change: &Change, pub
         let data = MimeBundle::from_iter([("text/plain".to_owned(), notes.join("\n").into())]);
         publisher.display_data(data, MimeBundle::new(), None);
     }
+}
+
+/// Tells what took how long. The linker is the last of those that took the time up to `compiled`; `None` if nothing had
+/// to be compiled.
+pub(super) fn publish_timing(
+    compiled: Duration,
+    link: Option<Duration>,
+    times: &Times,
+    total: Duration,
+    publisher: &Publisher,
+) {
+    let compile = match link {
+        Some(link) => {
+            format!("compile {}, link {}", magics::duration(compiled.saturating_sub(link)), magics::duration(link))
+        }
+        None => format!("found compiled {}", magics::duration(compiled)),
+    };
+    let [load, run, total] = [times.load, times.wall, total].map(magics::duration);
+    let text = format!("{compile}, load {load}, run {run}; all in all {total}");
+    let data = MimeBundle::from_iter([("text/plain".to_owned(), text.into())]);
+    publisher.display_data(data, MimeBundle::new(), None);
 }
 
 /// The cell's code failed, perhaps at a known place of a cell.

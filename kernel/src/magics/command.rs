@@ -7,13 +7,50 @@ use super::nearest::nearest;
 use super::segment::{Line, Sigil};
 use super::table::{Cell, Table};
 
-/// What a cell asks of the notebook itself.
+/// What a cell asks of the notebook itself. Ranges are those of Rust code in the cell's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
+    BuildEnv {
+        name: String,
+        value: String,
+    },
+    Clear,
     /// Make a crate usable: what stands behind `:dep`.
     Dep(String),
+    /// Show what is known of a name.
+    Doc(String),
+    Env {
+        name: String,
+        value: String,
+    },
     Help,
+    LastSource,
+    LoadConfig {
+        quiet: bool,
+    },
+    /// Only of use in evcxr, and why not here.
+    Needless(&'static str),
+    /// Set the level, or back to that which follows from the code.
+    Opt(Option<u8>),
+    OptCell(u8),
+    ToggleOpt,
+    Restart,
+    Shell(String),
     ShowDeps,
+    Tasks,
+    Time(Range<usize>),
+    TimeCell,
+    Timeit {
+        code: Range<usize>,
+        loops: u64,
+        rows: u32,
+    },
+    TimeitCell {
+        loops: u64,
+        rows: u32,
+    },
+    Timing,
+    Type(Range<usize>),
     Vars,
     Version,
 }
@@ -27,7 +64,6 @@ pub(crate) struct Problem {
 }
 
 /// One command, as `:help` shows it.
-#[derive(Debug)]
 struct Entry {
     /// The title under which it stands.
     group: &'static str,
@@ -36,55 +72,85 @@ struct Entry {
     /// What may follow the name.
     argument: &'static str,
     summary: &'static str,
-    read: fn(&str, Range<usize>) -> Result<Command, String>,
+    read: Reader,
 }
 
+/// Makes a command of its argument, and of where that stands. Or says what is wrong with it.
+type Reader = fn(&str, Range<usize>) -> Result<Command, String>;
+
+use Sigil::{Cell as Whole, Colon, Percent};
+
+const NOTEBOOK: &str = "What there is";
+const CRATES: &str = "Crates";
+const SESSION: &str = "Session";
+const TIME: &str = "Time";
+const SHELL: &str = "Shell";
+const ABOUT: &str = "Help";
+
 /// All commands, in the order in which `:help` shows them.
+#[rustfmt::skip]
 const COMMANDS: &[Entry] = &[
-    Entry {
-        group: "Crates",
-        sigil: Sigil::Colon,
-        name: "dep",
-        argument: "name = \"1\"",
-        summary: "use a crate: a version, or a table as in Cargo.toml",
-        read: |argument, _| match argument {
-            "" => Err("`:dep` needs a crate, for example `:dep rand = \"0.9\"`".into()),
-            specification => Ok(Command::Dep(specification.to_owned())),
-        },
-    },
-    Entry {
-        group: "Crates",
-        sigil: Sigil::Colon,
-        name: "show_deps",
-        argument: "",
-        summary: "the crates in use",
-        read: |argument, _| nothing(argument, Command::ShowDeps),
-    },
-    Entry {
-        group: "The notebook",
-        sigil: Sigil::Colon,
-        name: "vars",
-        argument: "",
-        summary: "the variables and their types",
-        read: |argument, _| nothing(argument, Command::Vars),
-    },
-    Entry {
-        group: "About",
-        sigil: Sigil::Colon,
-        name: "help",
-        argument: "",
-        summary: "this table",
-        read: |argument, _| nothing(argument, Command::Help),
-    },
-    Entry {
-        group: "About",
-        sigil: Sigil::Colon,
-        name: "version",
-        argument: "",
-        summary: "the versions of Boucle and of Rust",
-        read: |argument, _| nothing(argument, Command::Version),
-    },
+    entry(NOTEBOOK, Colon, "vars", "", "the variables and their types", |text, _| nothing(text, Command::Vars)),
+    entry(NOTEBOOK, Colon, "type", "expression", "the type of an expression, which is not run; `:t` for short", code_type),
+    entry(NOTEBOOK, Colon, "t", "expression", "", code_type),
+    entry(NOTEBOOK, Colon, "tasks", "", "the event loop's pending tasks", |text, _| nothing(text, Command::Tasks)),
+    entry(NOTEBOOK, Colon, "doc", "name", "what is known of a name; `?name` for short", documented),
+    entry(NOTEBOOK, Colon, "last_source", "", "the source that rustc was given for the last cell", |text, _| nothing(text, Command::LastSource)),
+    entry(CRATES, Colon, "dep", "name = \"1\"", "use a crate: a version, or a table as in Cargo.toml", dependency),
+    entry(CRATES, Colon, "show_deps", "", "the crates in use", |text, _| nothing(text, Command::ShowDeps)),
+    entry(SESSION, Colon, "opt", "0…3", "how much rustc optimizes from now on; `auto`: by whether the code loops", level),
+    entry(SESSION, Whole, "opt", "0…3", "the same for one cell", cell_level),
+    entry(SESSION, Colon, "env", "NAME=value", "set an environment variable for cells and shell commands", |text, _| {
+        let (name, value) = variable(text)?;
+        Ok(Command::Env { name, value })
+    }),
+    entry(SESSION, Colon, "build_env", "NAME=value", "set one for rustc and cargo", |text, _| {
+        let (name, value) = variable(text)?;
+        Ok(Command::BuildEnv { name, value })
+    }),
+    entry(SESSION, Colon, "restart", "", "a new process for cells: variables and tasks go, definitions stay", |text, _| nothing(text, Command::Restart)),
+    entry(SESSION, Colon, "clear", "", "forget everything", |text, _| nothing(text, Command::Clear)),
+    entry(SESSION, Colon, "load_config", "", "run `init.evcxr` and `prelude.rs` again", configuration),
+    entry(TIME, Percent, "time", "code", "run it, and tell how long it took", |_, range| some_code(range.clone(), Command::Time(range))),
+    entry(TIME, Whole, "time", "", "the same for the whole cell", |text, _| nothing(text, Command::TimeCell)),
+    entry(TIME, Percent, "timeit", "code", "run it over and over, optimized, and tell how long it takes; `-n` loops, `-r` runs", measured),
+    entry(TIME, Whole, "timeit", "", "the same for the whole cell", measured_cell),
+    entry(TIME, Colon, "timing", "", "switch on or off: tell after each cell what took how long", |text, _| nothing(text, Command::Timing)),
+    entry(SHELL, Sigil::Bang, "", "command", "run it with `sh`", |text, _| match text {
+        "" => Err("a shell command has to follow the `!`".into()),
+        command => Ok(Command::Shell(command.to_owned())),
+    }),
+    entry(ABOUT, Colon, "help", "", "this table", |_, _| Ok(Command::Help)),
+    entry(ABOUT, Colon, "version", "", "the versions of Boucle and of Rust", |text, _| nothing(text, Command::Version)),
 ];
+
+/// Commands of evcxr that have nothing to do here. Notebooks that hold them run all the same.
+const NEEDLESS: &[(&str, &str)] = &[
+    ("allow_static_linking", "crates are always linked dynamically"),
+    ("cache", "everything is cached, without being asked"),
+    ("clear_cache", "old entries of the cache go by themselves"),
+    ("codegen_backend", "cells are compiled by the toolchain's own backend"),
+    ("internal_debug", "`:last_source` shows what rustc was given"),
+    ("last_compile_dir", "`:last_source` shows what rustc was given"),
+    ("linker", "cells are linked by the toolchain's own linker"),
+    ("offline", "only what is not cached is asked of the network"),
+    ("preserve_vars_on_panic", "a panic loses no variables"),
+    ("quit", "the front end ends the kernel"),
+    ("sccache", "everything is cached, without being asked"),
+    ("time_passes", "`:timing` tells what took how long"),
+    ("toolchain", "the kernel uses the toolchain with which it was started"),
+];
+
+const fn entry(
+    group: &'static str,
+    sigil: Sigil,
+    name: &'static str,
+    argument: &'static str,
+    summary: &'static str,
+    read: Reader,
+) -> Entry {
+    Entry { group, sigil, name, argument, summary, read }
+}
 
 /// For commands that take no argument.
 fn nothing(argument: &str, command: Command) -> Result<Command, String> {
@@ -94,6 +160,96 @@ fn nothing(argument: &str, command: Command) -> Result<Command, String> {
     }
 }
 
+fn some_code(range: Range<usize>, command: Command) -> Result<Command, String> {
+    if range.is_empty() { Err("there is no code behind this command".into()) } else { Ok(command) }
+}
+
+fn code_type(_: &str, range: Range<usize>) -> Result<Command, String> {
+    some_code(range.clone(), Command::Type(range))
+}
+
+fn documented(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument.trim_end_matches(['!', '(', ')', ';']) {
+        "" => Err("there is no name behind this command".into()),
+        name => Ok(Command::Doc(name.to_owned())),
+    }
+}
+
+fn dependency(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument {
+        "" => Err("`:dep` needs a crate, for example `:dep rand = \"0.9\"`".into()),
+        specification => Ok(Command::Dep(specification.to_owned())),
+    }
+}
+
+fn level(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument {
+        "" => Ok(Command::ToggleOpt),
+        "auto" => Ok(Command::Opt(None)),
+        level => level_of(level).map(|level| Command::Opt(Some(level))),
+    }
+}
+
+fn cell_level(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    level_of(argument).map(Command::OptCell)
+}
+
+fn level_of(text: &str) -> Result<u8, String> {
+    let level = text.parse().ok().filter(|level| *level <= 3);
+    level.ok_or_else(|| format!("the level is a number from 0 to 3, not `{text}`"))
+}
+
+fn variable(argument: &str) -> Result<(String, String), String> {
+    let (name, value) = argument.split_once('=').ok_or("a name, `=` and a value have to follow this command")?;
+    let name = name.trim();
+    if name.is_empty() || name.contains(char::is_whitespace) || argument.contains('\0') {
+        return Err(format!("`{name}` is not the name of an environment variable"));
+    }
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
+fn configuration(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument {
+        "--quiet" => Ok(Command::LoadConfig { quiet: true }),
+        argument => nothing(argument, Command::LoadConfig { quiet: false }),
+    }
+}
+
+fn measured(argument: &str, range: Range<usize>) -> Result<Command, String> {
+    let (loops, rows, rest) = counts(argument)?;
+    let code = range.end - rest.len()..range.end;
+    some_code(code.clone(), Command::Timeit { code, loops, rows })
+}
+
+fn measured_cell(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match counts(argument)? {
+        (loops, rows, "") => Ok(Command::TimeitCell { loops, rows }),
+        (_, _, surplus) => Err(format!("the code has to begin on the next line, not with `{surplus}`")),
+    }
+}
+
+/// `-n 100 -r 5 code` → 100, 5 and the code. Without `-n` it is 0, which means as many as it takes.
+fn counts(argument: &str) -> Result<(u64, u32, &str), String> {
+    let (mut loops, mut rows, mut rest) = (0, 7, argument);
+    while let Some(option) = rest.strip_prefix("-n").or_else(|| rest.strip_prefix("-r")) {
+        let is_loops = rest.starts_with("-n");
+        let option = option.trim_start();
+        let end = option.find(|c: char| !c.is_ascii_digit()).unwrap_or(option.len());
+        let number: u32 = option[..end]
+            .parse()
+            .ok()
+            .filter(|number| *number > 0)
+            .ok_or_else(|| format!("a number from 1 has to follow `{}`", if is_loops { "-n" } else { "-r" }))?;
+        if is_loops {
+            loops = number.into()
+        } else {
+            rows = number
+        }
+        rest = option[end..].trim_start();
+    }
+    Ok((loops, rows, rest))
+}
+
 /// All commands with what they are for.
 pub(crate) fn help() -> Table {
     let mut table = Table::new(["Command", "What it does"]);
@@ -101,7 +257,9 @@ pub(crate) fn help() -> Table {
         if index == 0 || COMMANDS[index - 1].group != entry.group {
             table.title(entry.group);
         }
-        table.row([Cell::code(entry.usage()), Cell::text_of(entry.summary)]);
+        if !entry.summary.is_empty() {
+            table.row([Cell::code(entry.usage()), Cell::text_of(entry.summary)]);
+        }
     }
     table
 }
@@ -109,6 +267,7 @@ pub(crate) fn help() -> Table {
 /// Whether there is a command of this name.
 pub(super) fn is_known(sigil: Sigil, name: &str) -> bool {
     COMMANDS.iter().any(|entry| entry.sigil == sigil && entry.name == name)
+        || (sigil == Colon && NEEDLESS.iter().any(|(needless, _)| *needless == name))
 }
 
 /// The command that a line of the text holds.
@@ -117,13 +276,29 @@ pub(super) fn is_known(sigil: Sigil, name: &str) -> bool {
 /// If there is no such command, or its argument cannot be understood.
 pub(crate) fn parse(text: &str, line: &Line) -> Result<Command, Problem> {
     let name = &text[line.name.clone()];
+    if line.sigil == Sigil::Question {
+        return question(text, line);
+    }
+    if let Some((_, reason)) = NEEDLESS.iter().find(|(needless, _)| line.sigil == Colon && *needless == name) {
+        return Ok(Command::Needless(reason));
+    }
     let found = COMMANDS.iter().find(|entry| entry.sigil == line.sigil && entry.name == name);
     let Some(entry) = found else { return Err(unknown(name, line)) };
     let whole = line.name.start - line.sigil.text().len()..line.argument.end.max(line.name.end);
     (entry.read)(&text[line.argument.clone()], line.argument.clone()).map_err(|message| Problem {
         message,
-        help: Some(format!("`{}` {}", entry.usage(), entry.summary)),
+        help: Some(format!("`{}`: {}", entry.usage(), entry.summary)),
         at: if line.argument.is_empty() { whole } else { line.argument.clone() },
+    })
+}
+
+/// `?name`, where the name may be a path, or stand behind a blank.
+fn question(text: &str, line: &Line) -> Result<Command, Problem> {
+    let name = text[line.name.start..line.argument.end.max(line.name.end)].trim();
+    documented(name, 0..0).map_err(|_| Problem {
+        message: "a name has to follow the `?`".into(),
+        help: Some("`:help` shows all commands".into()),
+        at: line.name.start - 1..line.argument.end.max(line.name.end),
     })
 }
 
@@ -153,6 +328,89 @@ impl Entry {
 
     /// The name, and what may follow it.
     fn usage(&self) -> String {
-        format!("{} {}", self.name(), self.argument).trim_end().to_owned()
+        let space = if self.name.is_empty() { "" } else { " " };
+        format!("{}{space}{}", self.name(), self.argument).trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::segment::{Segment, segments};
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let Some([Segment::Command(line)]) = segments(text, |_| false).as_deref().map(|found| [found[0].clone()])
+        else {
+            panic!("`{text}` is not a command");
+        };
+        let found = match parse(text, &line) {
+            Ok(command) => format!("{command:?}"),
+            Err(Problem { message, help, at }) => format!("{}: {message} | {}", &text[at], help.unwrap_or_default()),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn arguments_are_read() {
+        check(":opt 3", "Opt(Some(3))");
+        check(":opt", "ToggleOpt");
+        check(":opt auto", "Opt(None)");
+        check("%%opt 2", "OptCell(2)");
+        check(":env  A = b c ", "Env { name: \"A\", value: \"b c\" }");
+        check(":build_env RUSTFLAGS=-C a=b", "BuildEnv { name: \"RUSTFLAGS\", value: \"-C a=b\" }");
+        check(":type 1 + 1", "Type(6..11)");
+        check(":t x", "Type(3..4)");
+        check("%timeit -n 10 -r3 f(x)", "Timeit { code: 18..22, loops: 10, rows: 3 }");
+        check("%timeit f()", "Timeit { code: 8..11, loops: 0, rows: 7 }");
+        check("%%timeit -r 2\nf()", "TimeitCell { loops: 0, rows: 2 }");
+        check("?Vec::push", "Doc(\"Vec::push\")");
+        check("? println!", "Doc(\"println\")");
+        check(":doc f", "Doc(\"f\")");
+        check("!ls -la", "Shell(\"ls -la\")");
+        check(":vars;", "Vars");
+        check(":load_config --quiet", "LoadConfig { quiet: true }");
+        check(":cache 500", "Needless(\"everything is cached, without being asked\")");
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        check(":vras", ":vras: there is no command `:vras` | did you mean `:vars`? `:help` shows all commands");
+        check(":plot", ":plot: there is no command `:plot` | `:help` shows all commands");
+        check(":time f()", ":time: there is no command `:time` | did you mean `%time`? `:help` shows all commands");
+        check("%vars", "%vars: there is no command `%vars` | did you mean `:vars`? `:help` shows all commands");
+        check(
+            "%timit f()",
+            "%timit: there is no command `%timit` | did you mean `%timeit`? `:help` shows all commands",
+        );
+        check(":", ":: the name of a command has to follow the `:` | `:help` shows all commands");
+        check(
+            ":opt 4",
+            "4: the level is a number from 0 to 3, not `4` | `:opt 0…3`: how much rustc optimizes from now on; `auto`: by whether the code loops",
+        );
+        check(
+            ":env A",
+            "A: a name, `=` and a value have to follow this command | `:env NAME=value`: set an environment variable for cells and shell commands",
+        );
+        check(
+            ":vars all",
+            "all: this command takes no argument, so `all` is too much | `:vars`: the variables and their types",
+        );
+        check("%time", "%time: there is no code behind this command | `%time code`: run it, and tell how long it took");
+        check("!", "!: a shell command has to follow the `!` | `!command`: run it with `sh`");
+        check("?", "?: a name has to follow the `?` | `:help` shows all commands");
+        check(
+            "%timeit -n x",
+            "-n x: a number from 1 has to follow `-n` | `%timeit code`: run it over and over, optimized, and tell how long it takes; `-n` loops, `-r` runs",
+        );
+    }
+
+    #[test]
+    fn every_command_has_a_name_of_its_own_and_stands_in_the_help() {
+        let help = help().plain();
+        for (index, entry) in COMMANDS.iter().enumerate() {
+            assert!(!COMMANDS[..index].iter().any(|other| (other.sigil, other.name) == (entry.sigil, entry.name)));
+            assert!(entry.name == "t" || help.contains(&entry.usage()), "{}", entry.usage());
+        }
     }
 }

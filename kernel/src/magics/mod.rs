@@ -2,10 +2,14 @@
 //! Called by the engine, which carries them out. Pure: nothing here touches files, processes or sockets.
 
 mod command;
+mod documentation;
 mod nearest;
 mod segment;
 mod table;
+mod words;
 
 pub(crate) use command::{Command, Problem, help, parse};
-pub(crate) use segment::{Segment, is_open, segments};
+pub(crate) use documentation::{Documentation, find_documentation, signature_and_prose};
+pub(crate) use segment::{Segment, Sigil, is_open, segments};
 pub(crate) use table::{Cell, Table};
+pub(crate) use words::{duration, short_type};

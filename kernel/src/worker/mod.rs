@@ -4,6 +4,7 @@
 mod death;
 mod output;
 mod process;
+pub(crate) mod shell;
 
 pub(crate) use death::Death;
 pub(crate) use process::{Ended, Worker};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use boucle_wire::{Done, Failure, FrameError, FromWorker, Run, ToWorker};
+use boucle_wire::{Done, Failure, FrameError, FromWorker, Run, TaskRow, ToWorker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -54,10 +54,10 @@ pub(crate) struct WorkerError {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it says hello, some 10 ms.
-    pub(crate) async fn start(runtime: &Runtime) -> Result<Worker, WorkerError> {
+    /// Starts a worker with these variables in its environment, and waits until it says hello, some 10 ms.
+    pub(crate) async fn start(runtime: &Runtime, environment: &[(String, String)]) -> Result<Worker, WorkerError> {
         let program = runtime.worker();
-        let mut worker = match Worker::spawn(&program) {
+        let mut worker = match Worker::spawn(&program, environment) {
             Ok(worker) => worker,
             Err(error) => return Err(WorkerError { program, cause: error.to_string() }),
         };
@@ -71,7 +71,7 @@ impl Worker {
         }
     }
 
-    fn spawn(program: &Path) -> io::Result<Worker> {
+    fn spawn(program: &Path, environment: &[(String, String)]) -> io::Result<Worker> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (stdout, stdout_writer) = pipe()?;
@@ -79,6 +79,7 @@ impl Worker {
         let inherited = theirs.as_raw_fd();
         let mut command = Command::new(program);
         command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .env(boucle_wire::SOCKET_FD_VARIABLE, inherited.to_string())
             .stdin(Stdio::null())
             .stdout(stdout_writer)
@@ -136,7 +137,7 @@ impl Worker {
                         }
                         told = waiting;
                     }
-                    Ok(FromWorker::Done(_) | FromWorker::Hello { .. }) => {}
+                    Ok(FromWorker::Done(_) | FromWorker::Hello { .. } | FromWorker::Tasks(_)) => {}
                     Err(_) => return Ended::Died(self.bury(panic.as_ref()).await),
                 },
                 Ok(()) = interrupts.changed() => {
@@ -157,6 +158,27 @@ impl Worker {
         }
     }
 
+    /// Sets an environment variable for the cells to come.
+    pub(crate) async fn set_variable(&mut self, name: &str, value: &str) {
+        let frame = ToWorker::SetVariable { name: name.to_owned(), value: value.to_owned() };
+        // If the worker has just died, the next cell finds out.
+        let _ = self.send(&frame).await;
+    }
+
+    /// The pending tasks; none if the worker has just died, which the next cell finds out.
+    pub(crate) async fn tasks(&mut self) -> Vec<TaskRow> {
+        if self.send(&ToWorker::ListTasks).await.is_err() {
+            return Vec::new();
+        }
+        loop {
+            match self.receive().await {
+                Ok(FromWorker::Tasks(tasks)) => return tasks,
+                Ok(_) => {}
+                Err(_) => return Vec::new(),
+            }
+        }
+    }
+
     /// Ends the worker and whatever it has started.
     pub(crate) async fn shutdown(mut self) {
         self.kill();
@@ -164,10 +186,7 @@ impl Worker {
     }
 
     fn kill(&mut self) {
-        if let Some(group) = self.child.id().and_then(|id| libc::pid_t::try_from(id).ok()) {
-            // SAFETY: no memory is involved; the group is that of a child that has not been waited for.
-            unsafe { libc::killpg(group, libc::SIGKILL) };
-        }
+        kill_group(&self.child, libc::SIGKILL);
     }
 
     /// The end of a worker whose socket has closed.
@@ -205,6 +224,14 @@ impl Worker {
     }
 }
 
+/// Sends a signal to the group that a child leads, unless the child has been waited for.
+pub(super) fn kill_group(child: &Child, signal: libc::c_int) {
+    if let Some(group) = child.id().and_then(|id| libc::pid_t::try_from(id).ok()) {
+        // SAFETY: no memory is involved; the group is that of a child that has not been waited for.
+        unsafe { libc::killpg(group, signal) };
+    }
+}
+
 async fn at(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
@@ -227,7 +254,7 @@ fn show(
 }
 
 /// A pipe whose reading end does not block, and that holds more than the usual 64 KiB where the system allows it.
-fn pipe() -> io::Result<(PipeReader, io::PipeWriter)> {
+pub(super) fn pipe() -> io::Result<(PipeReader, io::PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     // SAFETY: the descriptor is open, and these calls touch no memory.
     unsafe {

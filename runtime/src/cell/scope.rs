@@ -125,6 +125,9 @@ impl Scope {
         }
     }
 
+    /// Never runs: the compiler is asked for the type of the value.
+    pub fn probe<T: ?Sized>(&self, _site: u32, _name: &str, _value: &T) {}
+
     /// Stores a variable. The first store of a name in a cell counts: cells store the innermost variable first.
     pub fn put<T: 'static>(&self, site: u32, name: &str, value: T) {
         self.put_any(site, name, Variable { value: Box::new(value), type_name: type_name::<T>() });

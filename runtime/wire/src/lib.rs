@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever a frame changes in a way that an older peer cannot read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The environment variable that tells the worker which inherited descriptor its socket is.
 pub const SOCKET_FD_VARIABLE: &str = "BOUCLE_WORKER_FD";
@@ -34,6 +35,15 @@ pub enum ToWorker {
         /// The number of the [`Run`] that the user wants to stop.
         cell: u64,
     },
+    /// Set an environment variable; between cells only.
+    SetVariable {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// List the pending tasks; between cells only.
+    ListTasks,
 }
 
 /// One cell to run.
@@ -96,6 +106,30 @@ pub enum FromWorker {
     },
     /// The cell has ended.
     Done(Done),
+    /// The answer to [`ToWorker::ListTasks`]: the current loop's tasks, oldest first.
+    Tasks(Vec<TaskRow>),
+}
+
+/// A pending task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// Its name, as `Task-1`.
+    pub name: String,
+    /// The function whose coroutine it runs.
+    pub coroutine: String,
+    /// What its `repr` says of it: `pending` or `cancelling`.
+    pub state: String,
+}
+
+/// How long the worker took for a cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// To load the library.
+    pub load: Duration,
+    /// To run it, by the clock.
+    pub wall: Duration,
+    /// To run it, in processor time of the whole process.
+    pub processor: Duration,
 }
 
 /// How a cell ended.
@@ -111,6 +145,8 @@ pub struct Done {
     pub variables: Vec<String>,
     /// Why the cell failed, if it did.
     pub failure: Option<Failure>,
+    /// How long it took.
+    pub times: Times,
 }
 
 /// One variable that a cell stored.

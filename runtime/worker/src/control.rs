@@ -8,6 +8,14 @@ use std::{env, io, process, thread};
 
 use boucle_wire::{FrameError, FromWorker, Run, SOCKET_FD_VARIABLE, ToWorker};
 
+/// What the main thread is asked to do, one after the other.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Run(Run),
+    SetVariable { name: String, value: String },
+    ListTasks,
+}
+
 /// The kernel, as the worker knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Kernel {
@@ -23,8 +31,8 @@ struct Running {
 }
 
 impl Kernel {
-    /// Takes over the inherited socket and starts to listen. The receiver yields the cells to run.
-    pub(crate) fn connect() -> io::Result<(Kernel, Receiver<Run>)> {
+    /// Takes over the inherited socket and starts to listen. The receiver yields what there is to do.
+    pub(crate) fn connect() -> io::Result<(Kernel, Receiver<Job>)> {
         let missing =
             || io::Error::other(format!("{SOCKET_FD_VARIABLE} does not name a socket; `boucle` starts this program"));
         let number: i32 = env::var(SOCKET_FD_VARIABLE)
@@ -41,12 +49,12 @@ impl Kernel {
         let reader = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
         let writer = Arc::new(Mutex::new(reader.try_clone()?));
         let kernel = Kernel { writer, running: Arc::default() };
-        let (sender, runs) = channel();
+        let (sender, jobs) = channel();
         let running = kernel.running.clone();
         let answers = kernel.clone();
         let listen = move || listen(&reader, &answers, &running, &sender);
         thread::Builder::new().name("boucle-control".into()).spawn(listen)?;
-        Ok((kernel, runs))
+        Ok((kernel, jobs))
     }
 
     /// Sends a frame.
@@ -85,17 +93,19 @@ impl Running {
     }
 }
 
-fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, runs: &Sender<Run>) {
+fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, jobs: &Sender<Job>) {
     loop {
         match boucle_wire::read(&mut reader) {
             Ok(ToWorker::Run(run)) => {
                 // The cell counts as running from here: an interrupt right behind it must find it.
                 *running.lock() = Some(run.cell);
                 running.begun.notify_all();
-                if runs.send(run).is_err() {
+                if jobs.send(Job::Run(run)).is_err() {
                     return;
                 }
             }
+            Ok(ToWorker::SetVariable { name, value }) => drop(jobs.send(Job::SetVariable { name, value })),
+            Ok(ToWorker::ListTasks) => drop(jobs.send(Job::ListTasks)),
             Ok(ToWorker::Interrupt { cell }) => {
                 let current = running.lock();
                 if *current == Some(cell) {

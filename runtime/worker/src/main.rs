@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use asyncio::cell::Scope;
 use boucle_wire::{FromWorker, VERSION};
 
-use control::Kernel;
+use control::{Job, Kernel};
 
 fn main() -> ExitCode {
     match serve() {
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    let (kernel, runs) = Kernel::connect()?;
+    let (kernel, jobs) = Kernel::connect()?;
     limits::apply();
     asyncio::interrupt::set_cell_thread();
     asyncio::interrupt::assume_external_source();
@@ -44,9 +44,12 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.
     let any_loop = asyncio::new_event_loop();
     let _context = any_loop.enter();
-    for cell in runs {
-        let done = run::run(&scope, &kernel, cell);
-        kernel.send(&FromWorker::Done(done))?;
+    for job in jobs {
+        match job {
+            Job::Run(cell) => kernel.send(&FromWorker::Done(run::run(&scope, &kernel, cell)))?,
+            Job::SetVariable { name, value } => run::set_variable(&name, &value),
+            Job::ListTasks => kernel.send(&FromWorker::Tasks(run::pending_tasks()))?,
+        }
     }
     Ok(())
 }

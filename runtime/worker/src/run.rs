@@ -4,11 +4,11 @@ use std::any::Any;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use asyncio::cell::{Failed, Scope};
 use asyncio::error::Exception;
-use boucle_wire::{Done, Failure, FromWorker, Run, Stored};
+use boucle_wire::{Done, Failure, FromWorker, Run, Stored, TaskRow, Times};
 
 use crate::control::Kernel;
 use crate::{load, places};
@@ -22,8 +22,12 @@ pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Done {
     places::add(file, pieces);
     // What an earlier cell caught itself is no business of this one.
     places::take_last();
+    let mut times = Times::default();
+    let begun = Instant::now();
     let entry = load::load(&library);
     let loaded = entry.is_ok();
+    times.load = begun.elapsed();
+    let (begun, processor) = (Instant::now(), processor_time());
     let ending = catch_unwind(AssertUnwindSafe(|| {
         scope.begin(&forget, discard);
         match entry {
@@ -32,12 +36,41 @@ pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Done {
             Err(message) => Err(Box::new(asyncio::RuntimeError::new(message)) as Box<dyn Any + Send>),
         }
     }));
+    times.wall = begun.elapsed();
+    times.processor = processor_time().saturating_sub(processor);
     let failure = ending.and_then(|ending| ending).err().map(describe);
     // stdout is line-buffered; the rest of it belongs before the reply. When it is closed, so be it.
     let _ = io::stdout().flush();
     kernel.end();
     let stored = scope.stored().into_iter().map(|stored| Stored { name: stored.name, site: stored.site }).collect();
-    Done { cell, loaded, stored, variables: scope.names(), failure }
+    Done { cell, loaded, stored, variables: scope.names(), failure, times }
+}
+
+/// The processor time that this process has used.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a `timespec` that lives during the call. The clock exists wherever cells run.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Sets an environment variable of this process, and of what cells start in it.
+pub(crate) fn set_variable(name: &str, value: &str) {
+    // SAFETY: no cell runs, and this process's own threads do not read the environment. A thread that a cell has left
+    // behind might; what it reads there would race with a cell that sets a variable in the same way.
+    unsafe { std::env::set_var(name, value) };
+}
+
+/// The tasks of the current loop that have not ended.
+pub(crate) fn pending_tasks() -> Vec<TaskRow> {
+    let tasks = catch_unwind(|| asyncio::get_event_loop().all_tasks()).unwrap_or_default();
+    let row = |task: &asyncio::AnyTask| {
+        // Python's form of a task begins with its kind and its state.
+        let repr = format!("{task:?}");
+        let state = repr.split_whitespace().nth(1).unwrap_or("pending").to_owned();
+        TaskRow { name: task.name(), coroutine: task.coroutine_name().to_owned(), state }
+    };
+    tasks.iter().map(row).collect()
 }
 
 /// What ended a cell, in words.
