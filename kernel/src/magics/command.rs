@@ -308,7 +308,7 @@ fn unknown(name: &str, line: &Line) -> Problem {
     let of_sigil = |sigil: Sigil| COMMANDS.iter().filter(move |entry| entry.sigil == sigil);
     let near = nearest(name, of_sigil(line.sigil).map(|entry| entry.name)).map(|near| format!("{sigil}{near}"));
     // The name may be right and the sign in front of it wrong.
-    let elsewhere = COMMANDS.iter().find(|entry| entry.name == name).map(Entry::name);
+    let elsewhere = COMMANDS.iter().find(|entry| !name.is_empty() && entry.name == name).map(Entry::name);
     let help = match elsewhere.or(near) {
         Some(near) => format!("did you mean `{near}`? `:help` shows all commands"),
         None => "`:help` shows all commands".to_owned(),

@@ -98,8 +98,11 @@ pub(crate) fn find_documentation<'a>(
 
 /// The lines of the item that stands first, as far as they show what it is.
 fn declaration(lines: &[&str]) -> String {
-    let is_end = |line: &&str| matches!(line.trim(), "}" | "});" | "};");
-    let end = lines.iter().position(|line| is_end(line) || line.trim_end().ends_with(';')).unwrap_or(lines.len() - 1);
+    let is_end = |line: &&str| {
+        let code = line.trim();
+        !code.starts_with("///") && (code.ends_with(';') || matches!(code, "}" | "});"))
+    };
+    let end = lines.iter().position(is_end).unwrap_or(lines.len() - 1);
     lines[..=end].join("\n")
 }
 
@@ -134,9 +137,9 @@ mod tests {
 
     #[test]
     fn libraries_are_searched_by_name_and_by_method() {
-        let text = "/// Waits.\npub async fn sleep(t: f64) -> Sleep {\n    x\n}\nimpl<T> Task<T> {\n    /// Stops.\n    pub fn cancel(&self) -> bool {\n    }\n}\n";
+        let text = "/// Waits.\n/// let x;\n/// }\npub async fn sleep(t: f64) -> Sleep {\n    x\n}\nimpl<T> Task<T> {\n    /// Stops.\n    pub fn cancel(&self) -> bool {\n    }\n}\n";
         let find = |name| find_documentation(name, [("a.rs", text)]).map(|found| (found.signature, found.prose));
-        assert_eq!(find("sleep"), Some(("pub async fn sleep(t: f64) -> Sleep".into(), "Waits.".into())));
+        assert_eq!(find("sleep"), Some(("pub async fn sleep(t: f64) -> Sleep".into(), "Waits.\nlet x;\n}".into())));
         assert_eq!(find("Task::cancel"), Some(("pub fn cancel(&self) -> bool".into(), "Stops.".into())));
         assert_eq!(find("cancel"), None);
         assert_eq!(find("Other::cancel"), None);

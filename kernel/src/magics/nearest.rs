@@ -2,6 +2,9 @@
 
 /// The candidate that the fewest changes lead to, if they are few for a word of this length.
 pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.is_empty() {
+        return None;
+    }
     let word = word.to_lowercase();
     let enough = (word.chars().count() / 3).clamp(1, 3);
     let distances = candidates.into_iter().map(|candidate| (distance(&word, candidate), candidate));
