@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     session: Session,
     ready: Option<Ready>,
     options: Options,
+    /// Whether the user's files for all notebooks have been run.
+    is_configured: bool,
     /// What rustc was given for the last cell.
     last_source: Option<String>,
     interrupts: watch::Receiver<u64>,
@@ -121,6 +123,7 @@ impl Engine {
             session: Session::default(),
             ready: None,
             options: Options::default(),
+            is_configured: false,
             last_source: None,
             interrupts,
         };
@@ -151,6 +154,9 @@ impl Engine {
     pub(crate) async fn execute(&mut self, cell: &CellRequest<'_>, publisher: &Publisher) -> Executed {
         // What was pressed before the cell began is not meant for it.
         self.interrupts.mark_unchanged();
+        if let Err(report) = self.configure(publisher).await {
+            return Executed::Error(report);
+        }
         let label = self.session.label(cell.execution_count, cell.code);
         let count = (!cell.silent).then_some(cell.execution_count);
         match self.run_text(&Text { label, code: cell.code, count }, publisher).await {

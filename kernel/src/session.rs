@@ -68,7 +68,7 @@ impl Session {
 
     /// A label for a text that is no cell.
     pub(crate) fn free_label(&self, name: &str, code: &str) -> String {
-        self.first_free(name.to_owned(), (2..).map(|number| format!("{name}.{number}")), code)
+        self.first_free(name.to_owned(), (2..).map(|number| format!("{name} ({number})")), code)
     }
 
     fn first_free(&self, plain: String, numbered: impl Iterator<Item = String>, code: &str) -> String {

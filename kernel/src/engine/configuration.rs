@@ -6,14 +6,32 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 
 use super::commands::say;
-use super::{Engine, Text};
+use super::{Engine, Text, report::INTERRUPT};
 use crate::error::ErrorReport;
-use crate::publish::Publisher;
+use crate::publish::{Publisher, StreamName};
 
 /// The files, in the order in which they are run: the prelude may use the crates that the first adds.
 const FILES: [&str; 2] = ["init.evcxr", "prelude.rs"];
 
 impl Engine {
+    /// Runs the files before the first cell. What is wrong with them is told and does not keep the cell from running.
+    ///
+    /// # Errors
+    /// If the user interrupts it.
+    pub(super) async fn configure(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
+        if std::mem::replace(&mut self.is_configured, true) {
+            return Ok(());
+        }
+        match self.load_configuration(true, publisher).await {
+            Err(report) if report.ename == INTERRUPT => Err(report),
+            Err(report) => {
+                publisher.stream(StreamName::Stderr, report.traceback.join("\n") + "\n");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
     /// Runs the files that there are, each like a cell that shows nothing.
     ///
     /// # Errors

@@ -15,13 +15,12 @@ use crate::publish::{MimeBundle, Publisher, StreamName};
 use crate::session::{Change, Session};
 use crate::worker::Death;
 
+/// The name of that error.
+pub(super) const INTERRUPT: &str = "KeyboardInterrupt";
+
 /// The error of a cell that the user stopped.
 pub(super) fn keyboard_interrupt() -> ErrorReport {
-    ErrorReport {
-        ename: "KeyboardInterrupt".into(),
-        evalue: String::new(),
-        traceback: vec!["KeyboardInterrupt".into()],
-    }
+    ErrorReport { ename: INTERRUPT.into(), evalue: String::new(), traceback: vec![INTERRUPT.into()] }
 }
 
 /// The engine was asked for a cell before it was ready; `prepare` has always been called before.
