@@ -16,7 +16,8 @@ def table(request):
     (shown,) = request.of("display_data")
     rows = Rows()
     rows.feed(shown.content["data"]["text/html"])
-    text = shown.content["data"]["text/plain"]
+    # What is code in HTML stands between backticks in text.
+    text = shown.content["data"]["text/plain"].replace("`", "")
     for row in rows.found:
         assert any(all(cell in line for cell in row) for line in text.splitlines()), (row, text)
     return rows.found[1:]
@@ -35,7 +36,7 @@ class Rows(html.parser.HTMLParser):
 
     def handle_data(self, data):
         if self.found and self.found[-1]:
-            self.found[-1][-1] += data.strip()
+            self.found[-1][-1] += data.strip("\n")
 
 
 # ---- where commands stand ----

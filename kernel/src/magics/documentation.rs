@@ -39,7 +39,23 @@ pub(crate) fn signature_and_prose(item: &str) -> (String, String) {
         signature.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len());
     let indent = indent.min().unwrap_or(0);
     let signature: Vec<&str> = signature.iter().map(|line| line.get(indent..).unwrap_or(line.trim_start())).collect();
-    (signature.join("\n").trim().to_owned(), prose.join("\n").trim().to_owned())
+    (signature.join("\n").trim().to_owned(), readable(prose.join("\n").trim()))
+}
+
+/// A doc comment for a reader who has nothing but it: headings of a modest size, and names instead of links to names.
+fn readable(prose: &str) -> String {
+    let heading = |line: &str| match line.strip_prefix("# ") {
+        Some(title) => format!("**{title}**"),
+        None => line.to_owned(),
+    };
+    let mut text = prose.lines().map(heading).collect::<Vec<_>>().join("\n");
+    while let Some(start) = text.find("[`") {
+        let Some(end) = text[start..].find("`]").map(|length| start + length) else { break };
+        let target = text[end + 2..].strip_prefix('(').and_then(|rest| rest.find(')')).map_or(0, |length| length + 2);
+        text.replace_range(end + 1..end + 2 + target, "");
+        text.replace_range(start..=start, "");
+    }
+    text
 }
 
 /// Where the body begins, or the final semicolon stands, if it does so in this line.
@@ -128,6 +144,14 @@ mod tests {
         );
         check("fn f<T>(\n    x: [T; 3],\n) where T: Copy {\n}", "fn f<T>(\n    x: [T; 3],\n) where T: Copy", "");
         check("impl Clone for P { fn clone(&self) -> P { P } }", "impl Clone for P", "");
+    }
+
+    #[test]
+    fn prose_has_no_links_that_lead_nowhere() {
+        assert_eq!(
+            readable("A [`Task`] of [`x`](crate::x) and [b](c).\n\n# Panics\nNever `[`."),
+            "A `Task` of `x` and [b](c).\n\n**Panics**\nNever `[`."
+        );
     }
 
     #[test]

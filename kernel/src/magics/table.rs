@@ -102,7 +102,7 @@ impl Table {
                             Cell::Code(code) if !code.is_empty() => {
                                 write!(html, "<td {LEFT}><code>{}</code></td>", escaped(code))
                             }
-                            Cell::Code(text) | Cell::Text(text) => write!(html, "<td {LEFT}>{}</td>", escaped(text)),
+                            Cell::Code(text) | Cell::Text(text) => write!(html, "<td {LEFT}>{}</td>", prose(text)),
                         };
                     }
                 }
@@ -135,6 +135,19 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> String {
     padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
+/// Prose as HTML: what stands between backticks is code.
+fn prose(text: &str) -> String {
+    let mut html = String::new();
+    for (index, part) in escaped(text).split('`').enumerate() {
+        if index % 2 == 0 {
+            html.push_str(part);
+        } else {
+            let _ = write!(html, "<code>{part}</code>");
+        }
+    }
+    html
+}
+
 /// Text as it may stand in HTML.
 pub(crate) fn escaped(text: &str) -> String {
     let mut html = String::new();
@@ -160,7 +173,7 @@ mod tests {
         let mut table = Table::new(["Name", "Type"]);
         table.row([Cell::code("long_name"), Cell::code("Vec<i32>")]);
         table.title("others");
-        table.row([Cell::code("π"), Cell::text_of("a & b")]);
+        table.row([Cell::code("π"), Cell::text_of("a & `b`")]);
         table
     }
 
@@ -171,14 +184,14 @@ mod tests {
             long_name  Vec<i32>
 
             others
-            π          a & b"#]]
+            π          a & `b`"#]]
         .assert_eq(&example().plain());
     }
 
     #[test]
     fn html_is_escaped_and_names_no_color() {
         let html = example().html();
-        assert!(html.contains("<code>Vec&lt;i32&gt;</code>") && html.contains("a &amp; b"), "{html}");
+        assert!(html.contains("<code>Vec&lt;i32&gt;</code>") && html.contains("a &amp; <code>b</code>"), "{html}");
         assert!(!html.contains("color") && !html.contains("font") && !html.contains("background"), "{html}");
     }
 }
