@@ -116,14 +116,25 @@ impl Publisher {
     }
 
     /// The value of a cell.
-    pub(crate) fn execute_result(&self, execution_count: u64, data: MimeBundle) {
-        self.publish("execute_result", json!({ "execution_count": execution_count, "data": data, "metadata": {} }));
+    pub(crate) fn execute_result(&self, execution_count: u64, data: MimeBundle, metadata: Map<String, Value>) {
+        let content = json!({ "execution_count": execution_count, "data": data, "metadata": metadata });
+        self.publish("execute_result", content);
     }
 
     /// Something to show that is not the value of the cell. With a `display_id` it can be
     /// changed later.
     pub(crate) fn display_data(&self, data: MimeBundle, metadata: Map<String, Value>, display_id: Option<String>) {
         self.publish("display_data", display(data, metadata, display_id));
+    }
+
+    /// Another content for all that is displayed under this name.
+    pub(crate) fn update_display_data(&self, data: MimeBundle, metadata: Map<String, Value>, display_id: String) {
+        self.publish("update_display_data", display(data, metadata, Some(display_id)));
+    }
+
+    /// Removes the output of the cell; with `wait`, when there is something in its place.
+    pub(crate) fn clear_output(&self, wait: bool) {
+        self.publish("clear_output", json!({ "wait": wait }));
     }
 
     /// The failure of a cell. Published by the execute handler, not by the engine.
@@ -211,8 +222,10 @@ mod tests {
     fn contents_have_every_field_that_clients_insist_on() {
         let (publisher, published) = Publisher::for_tests();
         let data = || MimeBundle::from_iter([("text/plain".to_owned(), json!("2"))]);
-        publisher.execute_result(1, data());
+        publisher.execute_result(1, data(), Map::new());
         publisher.display_data(data(), Map::new(), Some("d".to_owned()));
+        publisher.update_display_data(data(), Map::new(), "d".to_owned());
+        publisher.clear_output(true);
         publisher.stream(StreamName::Stderr, "x\n".to_owned());
         publisher.error(&ErrorReport::plain("E", "why"));
         let shown: Vec<String> =
@@ -220,6 +233,8 @@ mod tests {
         expect![[r#"
             execute_result {"data":{"text/plain":"2"},"execution_count":1,"metadata":{}}
             display_data {"data":{"text/plain":"2"},"metadata":{},"transient":{"display_id":"d"}}
+            update_display_data {"data":{"text/plain":"2"},"metadata":{},"transient":{"display_id":"d"}}
+            clear_output {"wait":true}
             stream {"name":"stderr","text":"x\n"}
             error {"ename":"E","evalue":"why","traceback":["E: why"]}"#]]
         .assert_eq(&shown.join("\n"));

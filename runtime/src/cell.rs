@@ -7,12 +7,10 @@
 mod measure;
 mod never;
 mod scope;
-mod show;
 mod wait;
 
 pub use crate::interrupt::checkpoint;
 pub use measure::measure;
 pub use never::Never;
-pub use scope::{Ending, Failed, Question, Scope, StoredAt, keep, question, returned};
-pub use show::{Show, ShowDebug, ShowType};
+pub use scope::{Ending, Failed, Question, Scope, StoredAt, keep, question, result, returned};
 pub use wait::{coroutine, thread_sleep, wait};

@@ -18,12 +18,14 @@
 //! ```
 //!
 //! Layers, each using only those before it: `thread_id`, [`error`], [`interrupt`] | `state` (what loops and tasks
-//! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `combine` | `timer`.
+//! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `combine` | `timer` | [`mod@display`] |
+//! [`cell`].
 
 pub mod cell;
 pub mod combine;
 mod coroutine;
 mod current;
+pub mod display;
 mod driver;
 pub mod error;
 mod event_loop;
@@ -42,6 +44,7 @@ pub use combine::{
     as_completed, gather, shield, timeout, timeout_at, wait, wait_for,
 };
 pub use coroutine::Coroutine;
+pub use display::{clear_output, display, update_display};
 pub use error::{
     CancelledError, Exception, ExceptionGroup, InvalidStateError, KeyboardInterrupt, RuntimeError, TimeoutError,
     ValueError,

@@ -77,12 +77,14 @@ pub(crate) const STATIC_PREFIX: &str = "boucle_static_";
 const SIGNATURE: &str =
     "#[unsafe(no_mangle)] pub fn boucle_cell(__boucle: &::asyncio::cell::Scope) -> ::asyncio::cell::Ending {";
 const LINTS: &str = "#![allow(dead_code,unused_imports,unused_macros,static_mut_refs)]";
-const SHOW: &str = ") { __boucle_value => { use ::asyncio::cell::{ShowDebug as _, ShowType as _}; \
-                    (&::asyncio::cell::Show(__boucle_value)).__boucle_show(__boucle); } }";
+const SHOW: &str = ") { __boucle_value => ::asyncio::cell::result(::asyncio::representation!(*__boucle_value)) }";
 
 /// The crate of a cell, and its stores by site number.
 pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site>) {
-    let mut writer = Writer { out: Generated::default(), sites: Vec::new(), layout };
+    // A variable hides the function of its name.
+    let is_variable = |name: &&str| plan.takes.iter().any(|(variable, _)| variable == name);
+    let prelude = plan.prelude.iter().copied().filter(|name| !is_variable(name)).collect();
+    let mut writer = Writer { out: Generated::with_prelude(prelude), sites: Vec::new(), layout };
     let parsed = &plan.parsed;
     for range in &parsed.attributes {
         writer.out.user(&parsed.source, range.clone());

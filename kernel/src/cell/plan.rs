@@ -11,8 +11,8 @@ use super::item::{Item, ItemKind, Use};
 use super::mentions::identifiers_in;
 use super::split::Parsed;
 
-/// The names that every cell may use without importing them. Each is imported only where a cell mentions it and nobody
-/// else defines it, so that they never clash with the user's own.
+/// The names that every cell may use without importing them, as paths in `asyncio`. Each is imported only where a cell
+/// mentions it and nobody else defines it, so that they never clash with the user's own.
 pub(crate) const PRELUDE: &[&str] = &[
     "ALL_COMPLETED",
     "AsyncIterator",
@@ -35,8 +35,22 @@ pub(crate) const PRELUDE: &[&str] = &[
     "all_tasks",
     "as_completed",
     "catch_interrupt",
+    "clear_output",
     "create_task",
     "current_task",
+    "display",
+    "display::DisplayHandle",
+    "display::Html",
+    "display::Jpeg",
+    "display::Json",
+    "display::Latex",
+    "display::Markdown",
+    "display::MimeBundle",
+    "display::Png",
+    "display::Rich",
+    "display::Svg",
+    "display::Text",
+    "display::VegaLite",
     "ensure_future",
     "gather",
     "generator",
@@ -51,9 +65,13 @@ pub(crate) const PRELUDE: &[&str] = &[
     "start_timer",
     "timeout",
     "timeout_at",
+    "update_display",
     "wait",
     "wait_for",
 ];
+
+/// The traits of the prelude whose methods people call, with one of them: it asks for the import as well.
+const METHODS: &[(&str, &str)] = &[("display::Rich", "mime_bundle")];
 
 /// What the session knows before a cell runs.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +126,7 @@ pub(crate) struct CellPlan {
     pub(crate) uses: Vec<Arc<Use>>,
     /// The variables that it takes from the store, with their types.
     pub(crate) takes: Vec<(String, String)>,
-    /// The names that it takes from the prelude.
+    /// What it takes from the prelude, as paths.
     pub(crate) prelude: Vec<&'static str>,
     pub(crate) purpose: Purpose,
     /// The notebook's statics, the cell's own included.
@@ -166,7 +184,12 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>, purpose: Purpose) -> CellPl
         .map(|item| item.key.as_str())
         .chain(uses.iter().chain(&parsed.uses).filter_map(|import| import.binds.as_deref()))
         .collect();
-    let prelude = PRELUDE.iter().copied().filter(|name| wanted.contains(*name) && !defined.contains(name)).collect();
+    let is_needed = |path: &&str| {
+        let name = path.rsplit("::").next().unwrap_or(path);
+        let called = METHODS.iter().any(|(of, method)| of == path && wanted.contains(*method));
+        (wanted.contains(name) || called) && !defined.contains(name)
+    };
+    let prelude = PRELUDE.iter().copied().filter(is_needed).collect();
     CellPlan { items, uses, takes, prelude, statics, epoch: known.epoch, purpose, parsed }
 }
 
@@ -275,6 +298,8 @@ mod tests {
             plan(split("In[1]", "sleep(1).await", &BTreeMap::new()).unwrap(), known, Purpose::Run).prelude,
             ["sleep"]
         );
+        let shown = split("In[1]", "Html(1).mime_bundle()", &BTreeMap::new()).unwrap();
+        assert_eq!(plan(shown, known, Purpose::Run).prelude, ["display::Html", "display::Rich"]);
         assert!(
             plan(split("In[1]", "fn sleep() {} sleep()", &BTreeMap::new()).unwrap(), known, Purpose::Run)
                 .prelude

@@ -5,11 +5,13 @@
 //! - a top-level `x.await` becomes `wait(x)`, which drives the event loop until `x` is done;
 //! - a top-level `x?` becomes `question(x)?`, which ends the cell with the error;
 //! - loops and functions begin with a checkpoint, where an interrupt is raised;
-//! - `std::thread::sleep` becomes a sleep that an interrupt ends.
+//! - `std::thread::sleep` becomes a sleep that an interrupt ends;
+//! - `display(x)` becomes the macro `display!(x)`, which takes any value, unless the name is the user's own.
 //!
 //! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -27,6 +29,8 @@ pub(crate) const QUESTION: &str = "::asyncio::cell::question(";
 pub(crate) const RETURNED: &str = " ::asyncio::cell::returned(";
 pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
 pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";
+/// Functions of the prelude that are macros.
+const MACROS: &[&str] = &["clear_output", "display", "update_display"];
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
 
 /// What becomes of a cell's code.
@@ -49,11 +53,19 @@ pub(crate) struct Found {
 
 /// The edits for a whole cell, in the order of their positions.
 pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
-    let mut visitor = Visitor { text, rewrite: Rewrite::default(), top: true, constant: false, in_macro: false };
+    let mut visitor = Visitor {
+        text,
+        rewrite: Rewrite::default(),
+        bound: BTreeSet::new(),
+        top: true,
+        constant: false,
+        in_macro: false,
+    };
     for statement in statements {
         visitor.visit_stmt(statement);
     }
-    let mut rewrite = visitor.rewrite;
+    let Visitor { mut rewrite, bound, .. } = visitor;
+    rewrite.edits.retain(|edit| edit.about.is_none_or(|name| !bound.contains(name)));
     // The visit meets the outer expression first, and the sort is stable: so the outer one's text stays in front.
     rewrite.edits.sort_by_key(|edit| edit.range.start);
     rewrite
@@ -62,6 +74,8 @@ pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
 struct Visitor<'t> {
     text: &'t str,
     rewrite: Rewrite,
+    /// The names that patterns, imports and items within bodies bind, wherever they do.
+    bound: BTreeSet<String>,
     /// Whether the cell itself runs the code.
     top: bool,
     /// Whether the compiler evaluates the code, or it must not unwind: no checkpoints there.
@@ -76,7 +90,7 @@ impl Visitor<'_> {
     }
 
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
-        self.rewrite.edits.push(Edit { range, insert: Cow::Borrowed(text) });
+        self.rewrite.edits.push(Edit { range, insert: Cow::Borrowed(text), about: None });
     }
 
     /// Puts a checkpoint at the beginning of a body, behind its inner attributes.
@@ -113,6 +127,7 @@ impl Visitor<'_> {
         let outer = (self.top, self.constant);
         // Unwinding out of a function of another ABI would abort the process: nothing in it may be interrupted.
         (self.top, self.constant) = (false, signature.constness.is_some() || signature.abi.is_some());
+        visit::visit_signature(self, signature);
         self.checkpoint(block.brace_token.span.open(), attributes);
         visit::visit_block(self, block);
         (self.top, self.constant) = outer;
@@ -159,6 +174,30 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             self.rewrite.found.assigned.push((node.span().byte_range().start, plain(name)));
         }
         visit::visit_expr_assign(self, node);
+    }
+
+    fn visit_expr_call(&mut self, node: &'ast syn::ExprCall) {
+        if let syn::Expr::Path(function) = &*node.func
+            && let Some(name) = function.path.get_ident()
+            && let Some(called) = MACROS.iter().find(|known| name == **known)
+        {
+            let at = name.span().byte_range().end;
+            self.rewrite.edits.push(Edit { range: at..at, insert: "!".into(), about: Some(called) });
+        }
+        visit::visit_expr_call(self, node);
+    }
+
+    fn visit_pat_ident(&mut self, node: &'ast syn::PatIdent) {
+        self.bound.insert(plain(&node.ident));
+        visit::visit_pat_ident(self, node);
+    }
+
+    fn visit_use_name(&mut self, node: &'ast syn::UseName) {
+        self.bound.insert(plain(&node.ident));
+    }
+
+    fn visit_use_rename(&mut self, node: &'ast syn::UseRename) {
+        self.bound.insert(plain(&node.rename));
     }
 
     fn visit_expr_path(&mut self, node: &'ast syn::ExprPath) {
@@ -276,6 +315,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     }
 
     fn visit_item_fn(&mut self, node: &'ast syn::ItemFn) {
+        self.bound.insert(plain(&node.sig.ident));
         self.function(&node.sig, &node.attrs, &node.block);
     }
 
@@ -290,8 +330,13 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     }
 
     fn visit_macro(&mut self, node: &'ast syn::Macro) {
-        // Most macros take expressions; those of a cell's own level may await or fail, which needs the edit.
-        if !self.top || !mentions_await_or_question(node.tokens.clone()) {
+        // Most macros take expressions, which may need edits: those of a cell's own level may await or fail.
+        let concerned = |token: &TokenTree| match token {
+            TokenTree::Ident(ident) => (self.top && ident == "await") || MACROS.iter().any(|name| ident == name),
+            TokenTree::Punct(punct) => self.top && punct.as_char() == '?',
+            TokenTree::Group(_) | TokenTree::Literal(_) => false,
+        };
+        if !any_token(node.tokens.clone(), &concerned) {
             return;
         }
         let arguments = node.parse_body_with(Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated);
@@ -313,16 +358,59 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             // The macro would quote its argument as it has become; the message must quote it as it was written.
             let range = arguments.span().byte_range();
             let message = format!(", \"assertion failed: {{}}\", {:?}", &self.text[range.clone()]);
-            self.rewrite.edits.push(Edit { range: range.end..range.end, insert: message.into() });
+            self.rewrite.edits.push(Edit { range: range.end..range.end, insert: message.into(), about: None });
         }
     }
 }
 
-fn mentions_await_or_question(tokens: TokenStream) -> bool {
+fn any_token(tokens: TokenStream, wanted: &impl Fn(&TokenTree) -> bool) -> bool {
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == "await",
-        TokenTree::Punct(punct) => punct.as_char() == '?',
-        TokenTree::Group(group) => mentions_await_or_question(group.stream()),
-        TokenTree::Literal(_) => false,
+        TokenTree::Group(group) => any_token(group.stream(), wanted),
+        token => wanted(&token),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::source::Generated;
+    use super::super::split::split;
+    use super::*;
+
+    /// What becomes of a text in which these names are those of the prelude, without checkpoints.
+    fn rewritten(text: &str, prelude: &[&'static str]) -> String {
+        let parsed = split("In[1]", text, &BTreeMap::new()).unwrap();
+        let mut generated = Generated::with_prelude(prelude.to_vec());
+        generated.user(&parsed.source, 0..text.len());
+        generated.text.replace(CHECKPOINT, "").replace(CLOSURE_BODY, "{ ")
+    }
+
+    #[test]
+    fn calls_of_display_become_macros_wherever_they_stand() {
+        for (text, expected) in [
+            ("display(x)", "display!(x)"),
+            ("fn f() { display(x); }", "fn f() { display!(x); }"),
+            ("async { display(x, display_id = \"d\") }", "async { display!(x, display_id = \"d\") }"),
+            ("println!(\"{}\", display(x).display_id())", "println!(\"{}\", display!(x).display_id())"),
+            ("clear_output(wait = true)", "clear_output!(wait = true)"),
+            ("update_display(display(1), display(2))", "update_display!(display!(1), display!(2))"),
+        ] {
+            assert_eq!(rewritten(text, MACROS), expected);
+        }
+    }
+
+    #[test]
+    fn a_display_of_the_users_own_stays() {
+        for text in [
+            "let display = f; display(x)",
+            "fn g(display: fn(i32)) { display(1) }",
+            "{ fn display() {} display() }",
+            "{ use other::show as display; display(x) }",
+            "x.display(1); other::display(x); let y = display;",
+        ] {
+            assert_eq!(rewritten(text, MACROS), text);
+        }
+        assert_eq!(rewritten("display(x)", &["sleep"]), "display(x)");
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Source {
 pub(crate) struct Edit {
     pub(crate) range: Range<usize>,
     pub(crate) insert: Cow<'static, str>,
+    /// The name of the prelude that it is about, if any: it is not made where the name is the user's own.
+    pub(crate) about: Option<&'static str>,
 }
 
 impl Source {
@@ -51,9 +53,16 @@ pub(crate) struct Generated {
     pub(crate) text: String,
     /// The pieces in order: where each begins in `text`, and its origin.
     pieces: Vec<(usize, Origin)>,
+    /// The names that are those of the prelude.
+    prelude: Vec<&'static str>,
 }
 
 impl Generated {
+    /// Source in which these names are those of the prelude.
+    pub(crate) fn with_prelude(prelude: Vec<&'static str>) -> Generated {
+        Generated { prelude, ..Generated::default() }
+    }
+
     /// Appends text of the engine's own.
     pub(crate) fn glue(&mut self, text: &str) {
         self.push(Origin::Glue, text);
@@ -82,6 +91,9 @@ impl Generated {
     fn user_with(&mut self, source: &Arc<Source>, range: Range<usize>, includes: impl Fn(&Range<usize>) -> bool) {
         let mut at = range.start;
         for edit in source.edits.iter().filter(|edit| includes(&edit.range)) {
+            if edit.about.is_some_and(|name| !self.prelude.contains(&name)) {
+                continue;
+            }
             self.push(Origin::User(source.clone(), at), &source.text[at..edit.range.start]);
             self.glue(&edit.insert);
             at = edit.range.end;
@@ -200,7 +212,11 @@ mod tests {
     use super::*;
 
     fn source(text: &str, edits: &[(Range<usize>, &'static str)]) -> Arc<Source> {
-        let edits = edits.iter().map(|(range, insert)| Edit { range: range.clone(), insert: Cow::Borrowed(insert) });
+        let edits = edits.iter().map(|(range, insert)| Edit {
+            range: range.clone(),
+            insert: Cow::Borrowed(insert),
+            about: None,
+        });
         Arc::new(Source { label: "In[1]".into(), text: text.into(), edits: edits.collect() })
     }
 

@@ -1,40 +1,50 @@
-//! What the worker's process writes to stdout and stderr, published as it comes. Started by `process`.
+//! What the worker's process writes to stdout and stderr, and what it shows, published as it comes. Started by `process`;
+//! `frames` passes on what is shown.
 //!
 //! Invariants:
-//! 1. Each byte is published once, in its stream's order; invalid UTF-8 is replaced, never dropped.
-//! 2. Text that comes in quick succession is joined, to at most [`RATE`] messages a second.
-//! 3. After a drain, everything that was written before the drain was asked for has been published.
+//! 1. Each byte is published once, in its stream's order; invalid UTF-8 is replaced, never dropped. What stands in a
+//!    display block on stdout is shown instead.
+//! 2. Text that comes in quick succession is joined, to at most [`RATE`] messages a second; so are updates of one display.
+//! 3. What is shown comes behind all that was written before. After a drain, everything that was written before it was
+//!    asked for has been published, except for the beginning of a display block; after an end, that too.
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader, Read};
-use std::os::fd::AsRawFd;
+use std::io::{self, PipeReader};
 use std::time::Duration;
 
-use tokio::io::unix::AsyncFd;
+use boucle_wire::{Role, Show};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::blocks::{Blocks, Piece};
+use super::show::{self, Shown};
+use super::stream::Stream;
 use crate::publish::{Publisher, StreamName};
 
 /// Messages a second at the most; Jupyter's server cuts a kernel off that exceeds 1,000.
 const RATE: u32 = 50;
 
-/// How much is read in one turn, in bytes: enough to be fast, little enough for others to have theirs.
-const AT_ONCE: usize = 1 << 18;
+/// How long text that may be the beginning of a display block waits for the rest.
+const DOUBT: Duration = Duration::from_millis(50);
 
 /// How much of the last words on stderr is kept, in bytes, to explain a death.
 const LAST_WORDS: usize = 4096;
 
 /// Asks the pump to do something.
 enum Command {
-    /// From now on, publish for this request.
-    Publish(Publisher),
-    /// Publish what has been written so far, then answer with the last words on stderr.
-    Drain(oneshot::Sender<String>),
+    /// From now on, publish for this request, and its value with this number if it has one.
+    Publish(Publisher, Option<u64>),
+    /// Show this, then answer.
+    Show(Show, oneshot::Sender<()>),
+    /// Remove the output, at once or when there is new output; then answer.
+    Clear(bool, oneshot::Sender<()>),
+    /// Publish what has been written so far, at the end of a cell even the beginning of a display block; then answer with
+    /// the last words on stderr.
+    Drain { end: bool, done: oneshot::Sender<String> },
 }
 
-/// The pump of one worker; it ends when this is dropped.
-#[derive(Debug)]
+/// The pump of one worker; it ends when all of these are dropped.
+#[derive(Debug, Clone)]
 pub(super) struct Output {
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -46,8 +56,11 @@ impl Output {
         let streams = [Stream::new(StreamName::Stdout, stdout)?, Stream::new(StreamName::Stderr, stderr)?];
         let pump = Pump {
             streams,
-            joined: VecDeque::new(),
+            blocks: Blocks::default(),
+            read_at: Instant::now(),
+            pending: VecDeque::new(),
             publisher: None,
+            execution_count: None,
             published_at: Instant::now(),
             last_words: Vec::new(),
         };
@@ -55,51 +68,113 @@ impl Output {
         Ok(Output { commands })
     }
 
-    /// Publishes for another request from now on.
-    pub(super) fn publish_for(&self, publisher: &Publisher) {
+    /// Publishes for another request from now on, and its value with this number, unless that is `None`.
+    pub(super) fn publish_for(&self, publisher: &Publisher, execution_count: Option<u64>) {
         // The pump ends only with this value.
-        let _ = self.commands.send(Command::Publish(publisher.clone()));
+        let _ = self.commands.send(Command::Publish(publisher.clone(), execution_count));
     }
 
-    /// Resolves when all that was written so far has been published, with the last words on stderr.
-    pub(super) async fn drain(&self) -> String {
+    /// Shows something; resolves when it has its place among the output.
+    pub(super) async fn show(&self, show: Show) {
+        let (done, shown) = oneshot::channel();
+        let _ = self.commands.send(Command::Show(show, done));
+        let _ = shown.await;
+    }
+
+    /// Removes the output of the cell; with `wait`, when there is something in its place.
+    pub(super) async fn clear(&self, wait: bool) {
+        let (done, cleared) = oneshot::channel();
+        let _ = self.commands.send(Command::Clear(wait, done));
+        let _ = cleared.await;
+    }
+
+    /// Resolves when all that was written so far has been published.
+    pub(super) async fn drain(&self) {
+        self.ask(false).await;
+    }
+
+    /// As `drain`, at the end of a cell: whatever has been begun ends here. The last words on stderr.
+    pub(super) async fn end(&self) -> String {
+        self.ask(true).await
+    }
+
+    async fn ask(&self, end: bool) -> String {
         let (done, drained) = oneshot::channel();
-        let _ = self.commands.send(Command::Drain(done));
+        let _ = self.commands.send(Command::Drain { end, done });
         drained.await.unwrap_or_default()
     }
 }
 
 struct Pump {
     streams: [Stream; 2],
-    /// What has been read and not published, joined while the stream stays the same.
-    joined: VecDeque<(StreamName, String)>,
+    /// The display blocks in stdout.
+    blocks: Blocks,
+    /// When something has last been read from stdout.
+    read_at: Instant,
+    /// What has come and is not published, in order.
+    pending: VecDeque<Pending>,
     publisher: Option<Publisher>,
+    execution_count: Option<u64>,
     published_at: Instant,
     last_words: Vec<u8>,
+}
+
+/// Something to publish.
+enum Pending {
+    /// Text, joined while the stream stays the same.
+    Text(StreamName, String),
+    Show(Shown),
+    Clear(bool),
 }
 
 impl Pump {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         loop {
             let due = self.published_at + Duration::from_secs(1) / RATE;
+            let doubt_ends = self.read_at + DOUBT;
             let [stdout, stderr] = &self.streams;
-            let (stdout_open, stderr_open, waiting) = (stdout.open, stderr.open, !self.joined.is_empty());
+            let (stdout_open, stderr_open) = (stdout.open, stderr.open);
+            let (waiting, in_doubt) = (!self.pending.is_empty(), self.blocks.in_doubt());
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
                     None => return,
-                    Some(Command::Publish(publisher)) => {
-                        self.publish();
-                        self.publisher = Some(publisher);
-                    }
-                    Some(Command::Drain(done)) => {
-                        self.drain();
-                        let _ = done.send(String::from_utf8_lossy(&self.last_words).into_owned());
-                    }
+                    Some(command) => self.obey(command),
                 },
                 () = tokio::time::sleep_until(due), if waiting => self.publish(),
                 () = stdout.readable(), if stdout_open => drop(self.read(0)),
                 () = stderr.readable(), if stderr_open => drop(self.read(1)),
+                () = tokio::time::sleep_until(doubt_ends), if in_doubt => self.settle(false),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Publish(publisher, execution_count) => {
+                self.settle(true);
+                self.publish();
+                self.publisher = Some(publisher);
+                self.execution_count = execution_count;
+            }
+            Command::Show(show, done) => {
+                self.catch_up(false);
+                let Show { role, data, metadata } = show;
+                let shown = show::prepare(role, data, metadata);
+                self.show(shown);
+                self.publish_if_due();
+                let _ = done.send(());
+            }
+            Command::Clear(wait, done) => {
+                self.catch_up(false);
+                self.pending.push_back(Pending::Clear(wait));
+                self.publish_if_due();
+                let _ = done.send(());
+            }
+            Command::Drain { end, done } => {
+                self.catch_up(end);
+                self.publish();
+                let _ = done.send(String::from_utf8_lossy(&self.last_words).into_owned());
             }
         }
     }
@@ -114,16 +189,13 @@ impl Pump {
             let surplus = self.last_words.len().saturating_sub(LAST_WORDS);
             self.last_words.drain(..surplus);
         }
-        let name = stream.name;
-        self.join(name, text);
-        if self.published_at.elapsed() >= Duration::from_secs(1) / RATE {
-            self.publish();
-        }
+        self.join(index, text);
+        self.publish_if_due();
         length
     }
 
-    /// Publishes what had been written when this was called. What a thread goes on to write can wait.
-    fn drain(&mut self) {
+    /// Takes all that had been written when this was called. What a thread goes on to write can wait.
+    fn catch_up(&mut self, end: bool) {
         for index in 0..2 {
             let mut left = self.streams[index].waiting();
             loop {
@@ -134,133 +206,74 @@ impl Pump {
                 }
             }
             let rest = self.streams[index].flush();
-            self.join(self.streams[index].name, rest);
+            self.join(index, rest);
         }
-        self.publish();
+        self.settle(end);
     }
 
-    fn join(&mut self, name: StreamName, text: String) {
-        match self.joined.back_mut() {
+    /// Decides what stdout's last text is; at the end, also what a display block was that lacks its end.
+    fn settle(&mut self, end: bool) {
+        let pieces = self.blocks.settle(end);
+        self.add(pieces);
+    }
+
+    fn join(&mut self, index: usize, text: String) {
+        match self.streams[index].name {
+            StreamName::Stdout if !text.is_empty() => {
+                self.read_at = Instant::now();
+                let pieces = self.blocks.feed(text);
+                self.add(pieces);
+            }
+            name => self.text(name, text),
+        }
+    }
+
+    fn add(&mut self, pieces: Vec<Piece>) {
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => self.text(StreamName::Stdout, text),
+                Piece::Block(data) => {
+                    // Nobody knows the name, so nobody updates it.
+                    self.show(show::prepare(Role::Display(String::new()), data, Default::default()));
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, name: StreamName, text: String) {
+        match self.pending.back_mut() {
             _ if text.is_empty() => {}
-            Some((last, joined)) if *last == name => joined.push_str(&text),
-            _ => self.joined.push_back((name, text)),
+            Some(Pending::Text(last, joined)) if *last == name => joined.push_str(&text),
+            _ => self.pending.push_back(Pending::Text(name, text)),
+        }
+    }
+
+    fn show(&mut self, shown: Shown) {
+        if let Some(complaint) = &shown.complaint {
+            self.text(StreamName::Stderr, complaint.clone());
+        }
+        if let Role::Update(id) = &shown.role {
+            // Only the latest of several updates can be seen.
+            self.pending.retain(|other| !matches!(other, Pending::Show(earlier) if earlier.updates(id)));
+        }
+        self.pending.push_back(Pending::Show(shown));
+    }
+
+    fn publish_if_due(&mut self) {
+        if self.published_at.elapsed() >= Duration::from_secs(1) / RATE {
+            self.publish();
         }
     }
 
     fn publish(&mut self) {
         let Some(publisher) = &self.publisher else { return };
-        for (name, text) in self.joined.drain(..) {
-            publisher.stream(name, text);
+        for pending in self.pending.drain(..) {
+            match pending {
+                Pending::Text(name, text) => publisher.stream(name, text),
+                Pending::Show(shown) => shown.publish(publisher, self.execution_count),
+                Pending::Clear(wait) => publisher.clear_output(wait),
+            }
             self.published_at = Instant::now();
         }
-    }
-}
-
-/// One of the pipes.
-struct Stream {
-    name: StreamName,
-    pipe: AsyncFd<PipeReader>,
-    /// The beginning of a character whose rest has not come yet.
-    partial: Vec<u8>,
-    /// Whether the last read has left something, so that the next need not wait.
-    more: bool,
-    open: bool,
-}
-
-impl Stream {
-    fn new(name: StreamName, pipe: PipeReader) -> io::Result<Stream> {
-        // SAFETY: the registration owns the pipe, which so stays open for as long as it is watched.
-        let pipe = unsafe { AsyncFd::register(pipe) }?;
-        Ok(Stream { name, pipe, partial: Vec::new(), more: false, open: true })
-    }
-
-    /// Resolves when there is something to read, or the other end has been closed.
-    async fn readable(&self) {
-        if self.more {
-            // Others have their turn first: the kernel has only one thread.
-            return tokio::task::yield_now().await;
-        }
-        if let Ok(mut guard) = self.pipe.readable().await {
-            // Reading goes past tokio; so ask the system again next time.
-            guard.clear_ready();
-        }
-    }
-
-    /// What can be read now, up to [`AT_ONCE`]: as text, and as it came.
-    fn take(&mut self) -> (String, Vec<u8>) {
-        let mut bytes = std::mem::take(&mut self.partial);
-        let mut chunk = vec![0; 1 << 16];
-        self.more = true;
-        while self.more && self.open && bytes.len() < AT_ONCE {
-            match self.pipe.get_ref().read(&mut chunk) {
-                Ok(0) => self.open = false,
-                Ok(length) => bytes.extend_from_slice(&chunk[..length]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.more = false;
-                    self.open &= error.kind() == io::ErrorKind::WouldBlock;
-                }
-            }
-        }
-        self.more &= self.open;
-        let text = decode(&mut bytes, &mut self.partial, !self.open);
-        (text, bytes)
-    }
-
-    /// What is left of a character that was begun and will not be finished.
-    fn flush(&mut self) -> String {
-        let mut bytes = std::mem::take(&mut self.partial);
-        decode(&mut bytes, &mut self.partial, true)
-    }
-
-    /// How many bytes wait in the pipe.
-    fn waiting(&self) -> usize {
-        let mut length: libc::c_int = 0;
-        // SAFETY: the descriptor is open and the number lives during the call.
-        match unsafe { libc::ioctl(self.pipe.as_raw_fd(), libc::FIONREAD, &raw mut length) } {
-            0 => usize::try_from(length).unwrap_or(0),
-            _ => 0,
-        }
-    }
-}
-
-/// The bytes as text. An incomplete character at the end is moved to `partial`, unless this is the end.
-fn decode(bytes: &mut Vec<u8>, partial: &mut Vec<u8>, end: bool) -> String {
-    if !end {
-        let whole = match std::str::from_utf8(bytes) {
-            Ok(_) => bytes.len(),
-            Err(_) => incomplete_from(bytes),
-        };
-        *partial = bytes.split_off(whole);
-    }
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Where an incomplete character at the very end begins; the length if there is none.
-fn incomplete_from(bytes: &[u8]) -> usize {
-    let tail_start = bytes.len().saturating_sub(3);
-    (tail_start..bytes.len())
-        .find(|&at| {
-            std::str::from_utf8(&bytes[at..])
-                .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
-        })
-        .unwrap_or(bytes.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_survive_any_chunking_and_garbage_is_replaced() {
-        let bytes = b"\xcf\x80 ok \xff\xf0\x9f\xa6\x80 \xe2\x82";
-        let (mut text, mut partial) = (String::new(), Vec::new());
-        for &byte in bytes {
-            let mut chunk = std::mem::take(&mut partial);
-            chunk.push(byte);
-            text += &decode(&mut chunk, &mut partial, false);
-        }
-        text += &decode(&mut std::mem::take(&mut partial), &mut Vec::new(), true);
-        assert_eq!(text, "π ok \u{fffd}🦀 \u{fffd}");
     }
 }

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use boucle_wire::{Done, Failure, FrameError, FromWorker, Run, TaskRow, ToWorker};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use boucle_wire::{Done, Failure, FromWorker, Run, TaskRow, ToWorker};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::death::Death;
+use super::frames::Frames;
 use super::output::Output;
 use crate::compile::Runtime;
-use crate::publish::{MimeBundle, Publisher, StreamName};
+use crate::publish::{Publisher, StreamName};
 
 /// How long a cell may take to react to an interrupt before the user is told that it does not.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,8 +30,7 @@ Interrupt once more to end its process; the variables will be lost, functions an
 #[derive(Debug)]
 pub(crate) struct Worker {
     child: Child,
-    socket: UnixStream,
-    received: Vec<u8>,
+    frames: Frames,
     output: Output,
     cells: u64,
 }
@@ -61,11 +60,11 @@ impl Worker {
             Ok(worker) => worker,
             Err(error) => return Err(WorkerError { program, cause: error.to_string() }),
         };
-        match worker.receive().await {
+        match worker.frames.next().await {
             Ok(FromWorker::Hello { version: boucle_wire::VERSION }) => Ok(worker),
             Ok(_) => Err(WorkerError { program, cause: "it speaks another version of the protocol".into() }),
             Err(error) => {
-                let last_words = worker.output.drain().await;
+                let last_words = worker.output.end().await;
                 Err(WorkerError { program, cause: format!("{error} {}", last_words.trim()) })
             }
         }
@@ -81,6 +80,8 @@ impl Worker {
         command
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .env(boucle_wire::SOCKET_FD_VARIABLE, inherited.to_string())
+            // Crates that can show things in evcxr ask this variable whether they may.
+            .env("EVCXR_IS_RUNTIME", "1")
             .stdin(Stdio::null())
             .stdout(stdout_writer)
             .stderr(stderr_writer)
@@ -96,7 +97,8 @@ impl Worker {
         }
         let child = command.spawn()?;
         let output = Output::start(stdout, stderr)?;
-        Ok(Worker { child, socket: UnixStream::from_std(ours)?, received: Vec::new(), output, cells: 0 })
+        let frames = Frames::start(UnixStream::from_std(ours)?, output.clone());
+        Ok(Worker { child, frames, output, cells: 0 })
     }
 
     /// Runs a compiled cell to its end. Values to show go to the publisher with `execution_count`, unless it is `None`.
@@ -111,8 +113,8 @@ impl Worker {
         self.cells += 1;
         let cell = self.cells;
         run.cell = cell;
-        self.output.publish_for(publisher);
-        if self.send(&ToWorker::Run(run)).await.is_err() {
+        self.output.publish_for(publisher, execution_count);
+        if self.frames.send(&ToWorker::Run(run)).await.is_err() {
             return Ended::Died(self.bury(None).await);
         }
         let mut patience: Option<Instant> = None;
@@ -120,14 +122,10 @@ impl Worker {
         let mut panic = None;
         loop {
             tokio::select! {
-                frame = self.receive() => match frame {
+                frame = self.frames.next() => match frame {
                     Ok(FromWorker::Done(done)) if done.cell == cell => {
-                        self.output.drain().await;
+                        self.output.end().await;
                         return Ended::Done(done);
-                    }
-                    Ok(FromWorker::Show { result, data, .. }) => {
-                        self.output.drain().await;
-                        show(publisher, execution_count, result, data);
                     }
                     Ok(FromWorker::Panicking(failure)) => panic = Some(failure),
                     Ok(FromWorker::Interrupted { waiting, .. }) => {
@@ -137,7 +135,7 @@ impl Worker {
                         }
                         told = waiting;
                     }
-                    Ok(FromWorker::Done(_) | FromWorker::Hello { .. } | FromWorker::Tasks(_)) => {}
+                    Ok(_) => {}
                     Err(_) => return Ended::Died(self.bury(panic.as_ref()).await),
                 },
                 Ok(()) = interrupts.changed() => {
@@ -148,11 +146,11 @@ impl Worker {
                     }
                     patience.get_or_insert(Instant::now() + PATIENCE);
                     // If the worker has just died, the next frame says so.
-                    let _ = self.send(&ToWorker::Interrupt { cell }).await;
+                    let _ = self.frames.send(&ToWorker::Interrupt { cell }).await;
                 }
                 () = at(patience) => {
                     patience = None;
-                    let _ = self.send(&ToWorker::IsInterrupted { cell }).await;
+                    let _ = self.frames.send(&ToWorker::IsInterrupted { cell }).await;
                 }
             }
         }
@@ -162,16 +160,16 @@ impl Worker {
     pub(crate) async fn set_variable(&mut self, name: &str, value: &str) {
         let frame = ToWorker::SetVariable { name: name.to_owned(), value: value.to_owned() };
         // If the worker has just died, the next cell finds out.
-        let _ = self.send(&frame).await;
+        let _ = self.frames.send(&frame).await;
     }
 
     /// The pending tasks; none if the worker has just died, which the next cell finds out.
     pub(crate) async fn tasks(&mut self) -> Vec<TaskRow> {
-        if self.send(&ToWorker::ListTasks).await.is_err() {
+        if self.frames.send(&ToWorker::ListTasks).await.is_err() {
             return Vec::new();
         }
         loop {
-            match self.receive().await {
+            match self.frames.next().await {
                 Ok(FromWorker::Tasks(tasks)) => return tasks,
                 Ok(_) => {}
                 Err(_) => return Vec::new(),
@@ -199,27 +197,10 @@ impl Worker {
                 self.child.wait().await
             }
         };
-        let last_words = self.output.drain().await;
+        let last_words = self.output.end().await;
         match status {
             Ok(status) => Death::of(status, &last_words, panic),
             Err(error) => Death { name: "WorkerDied".into(), cause: error.to_string() },
-        }
-    }
-
-    async fn send(&mut self, frame: &ToWorker) -> Result<(), FrameError> {
-        self.socket.write_all(&boucle_wire::encode(frame)?).await?;
-        Ok(())
-    }
-
-    /// The next frame. Nothing is lost when the future is dropped.
-    async fn receive(&mut self) -> Result<FromWorker, FrameError> {
-        loop {
-            if let Some(frame) = boucle_wire::decode(&mut self.received)? {
-                return Ok(frame);
-            }
-            if self.socket.read_buf(&mut self.received).await? == 0 {
-                return Err(FrameError::Closed);
-            }
         }
     }
 }
@@ -236,20 +217,6 @@ async fn at(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
-    }
-}
-
-fn show(
-    publisher: &Publisher,
-    execution_count: Option<u64>,
-    result: bool,
-    data: std::collections::BTreeMap<String, String>,
-) {
-    let data: MimeBundle = data.into_iter().map(|(mime, content)| (mime, content.into())).collect();
-    match execution_count {
-        Some(count) if result => publisher.execute_result(count, data),
-        None if result => {}
-        _ => publisher.display_data(data, Default::default(), None),
     }
 }
 

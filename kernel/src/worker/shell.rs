@@ -42,7 +42,7 @@ pub(crate) async fn run(
         .process_group(0)
         .kill_on_drop(true);
     let output = Output::start(stdout, stderr)?;
-    output.publish_for(publisher);
+    output.publish_for(publisher, None);
     let mut running = Running { child: guard.spawn()? };
     // The writing ends were copied into the child; with ours open, the pipes would never end.
     drop(guard);
@@ -55,7 +55,7 @@ pub(crate) async fn run(
         }
         status = running.child.wait() => Some(status?),
     };
-    output.drain().await;
+    output.end().await;
     drop(held);
     Ok(ended)
 }

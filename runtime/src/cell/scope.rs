@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
+use crate::display::{self, Event, MimeBundle};
+
 /// How a cell, or a level of it, ends: well, or with the payload of what ended it.
 pub type Ending = Result<(), Box<dyn Any + Send>>;
 
@@ -30,13 +32,10 @@ pub struct StoredAt {
     pub site: u32,
 }
 
-/// Shows a value: whether it is the cell's own value, and its representations by MIME type.
-type Shower = Box<dyn Fn(bool, Vec<(String, String)>)>;
-
 /// The variables between cells.
+#[derive(Default)]
 pub struct Scope {
     state: RefCell<State>,
-    shower: Shower,
 }
 
 #[derive(Default)]
@@ -59,11 +58,6 @@ impl Debug for Scope {
 }
 
 impl Scope {
-    /// An empty scope, whose values are shown by `shower`.
-    pub fn new(shower: impl Fn(bool, Vec<(String, String)>) + 'static) -> Scope {
-        Scope { state: RefCell::default(), shower: Box::new(shower) }
-    }
-
     /// Prepares for a cell: drops the variables of the given names, and remembers which stores to ignore.
     pub fn begin(&self, forget: &[String], discard: Vec<u32>) {
         let dropped: Vec<_> = {
@@ -161,14 +155,17 @@ impl Scope {
         });
         caught.and(ending)
     }
-
-    pub(super) fn show(&self, result: bool, representations: Vec<(String, String)>) {
-        (self.shower)(result, representations);
-    }
 }
 
 fn catch(level: &mut dyn FnMut()) -> Ending {
     catch_unwind(AssertUnwindSafe(level))
+}
+
+/// Shows the value of the cell, unless there is nothing to show.
+pub fn result(bundle: Option<MimeBundle>) {
+    if let Some(bundle) = bundle.filter(|bundle| !bundle.is_empty()) {
+        display::emit(Event::Result(bundle));
+    }
 }
 
 /// The value, through a call that rustc does not look into.
@@ -228,6 +225,6 @@ pub fn question<T: Question>(value: T) -> Result<T::Output, Box<dyn Any + Send>>
 }
 
 fn failed(type_name: &str, error: &dyn Debug, location: &'static Location<'static>) -> Box<dyn Any + Send> {
-    let name = super::show::without_paths(type_name);
+    let name = display::without_paths(type_name);
     Box::new(Failed { name, message: format!("{error:?}"), location })
 }

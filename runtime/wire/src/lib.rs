@@ -30,6 +30,8 @@ pub enum ToWorker {
         /// The number of the [`Run`].
         cell: u64,
     },
+    /// The next of the [`FromWorker::Show`] and [`FromWorker::ClearOutput`] that wait for it has its place among the output.
+    Shown,
     /// Raise `KeyboardInterrupt` in the cell with this number; ignored when that cell is not the one that runs.
     Interrupt {
         /// The number of the [`Run`] that the user wants to stop.
@@ -86,14 +88,13 @@ pub enum FromWorker {
         /// The worker's [`VERSION`].
         version: u32,
     },
-    /// Something to show while the cell goes on, or its final value.
-    Show {
-        /// The number of the run it belongs to.
-        cell: u64,
-        /// Whether it is the value of the cell's final expression.
-        result: bool,
-        /// MIME type → content.
-        data: BTreeMap<String, String>,
+    /// Something to show. Unless it is an update, whoever shows it waits for [`ToWorker::Shown`]: what is printed next
+    /// takes another way, and must not come first.
+    Show(Show),
+    /// The cell's output is to be removed; to be waited for as well.
+    ClearOutput {
+        /// Whether it stays until there is something in its place.
+        wait: bool,
     },
     /// The cell's thread panics. Sent before the stack unwinds, for the case that it cannot, and the process aborts.
     Panicking(Failure),
@@ -130,6 +131,28 @@ pub struct Times {
     pub wall: Duration,
     /// To run it, in processor time of the whole process.
     pub processor: Duration,
+}
+
+/// A value in its representations. What was printed before has been written to the pipes when this is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Show {
+    /// What it is to the cell.
+    pub role: Role,
+    /// MIME type → content: text, JSON as text, or bytes in base64.
+    pub data: BTreeMap<String, String>,
+    /// MIME type → what else is to be known about the content, as JSON.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What a shown value is to its cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// The value of its final expression.
+    Result,
+    /// One of the things that it displays, under this name.
+    Display(String),
+    /// Another content for all that is displayed under this name.
+    Update(String),
 }
 
 /// How a cell ended.

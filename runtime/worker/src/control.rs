@@ -19,8 +19,23 @@ pub(crate) enum Job {
 /// The kernel, as the worker knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Kernel {
-    writer: Arc<Mutex<UnixStream>>,
+    writer: Arc<Mutex<Writer>>,
     running: Arc<Running>,
+    answers: Arc<Answers>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    socket: UnixStream,
+    /// How many frames have been sent that the kernel answers.
+    asked: u64,
+}
+
+/// The frames that the kernel has answered.
+#[derive(Debug, Default)]
+struct Answers {
+    count: Mutex<u64>,
+    grown: Condvar,
 }
 
 /// The cell that runs.
@@ -47,8 +62,8 @@ impl Kernel {
         // SAFETY: the descriptor is open, the kernel passed it for this purpose, and this runs once, before anything
         // else could have taken it.
         let reader = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
-        let writer = Arc::new(Mutex::new(reader.try_clone()?));
-        let kernel = Kernel { writer, running: Arc::default() };
+        let writer = Arc::new(Mutex::new(Writer { socket: reader.try_clone()?, asked: 0 }));
+        let kernel = Kernel { writer, running: Arc::default(), answers: Arc::default() };
         let (sender, jobs) = channel();
         let running = kernel.running.clone();
         let answers = kernel.clone();
@@ -59,8 +74,27 @@ impl Kernel {
 
     /// Sends a frame.
     pub(crate) fn send(&self, frame: &FromWorker) -> Result<(), FrameError> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        boucle_wire::write(&*writer, frame)
+        boucle_wire::write(&self.writer().socket, frame)
+    }
+
+    /// Sends a frame that the kernel answers with `Shown`, and waits for that. From any thread.
+    pub(crate) fn ask(&self, frame: &FromWorker) -> Result<(), FrameError> {
+        let number = {
+            let mut writer = self.writer();
+            boucle_wire::write(&writer.socket, frame)?;
+            writer.asked += 1;
+            writer.asked
+        };
+        // When the kernel is gone, so is this process.
+        let mut answered = self.answers.count.lock().unwrap_or_else(PoisonError::into_inner);
+        while *answered < number {
+            answered = self.answers.grown.wait(answered).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on, no interrupt is heard; one that came too late is forgotten.
@@ -79,11 +113,6 @@ impl Kernel {
                 None => running = self.running.begun.wait(running).unwrap_or_else(PoisonError::into_inner),
             }
         }
-    }
-
-    /// The number of the cell that runs.
-    pub(crate) fn current_cell(&self) -> Option<u64> {
-        *self.running.lock()
     }
 }
 
@@ -106,6 +135,10 @@ fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, jobs: &Se
             }
             Ok(ToWorker::SetVariable { name, value }) => drop(jobs.send(Job::SetVariable { name, value })),
             Ok(ToWorker::ListTasks) => drop(jobs.send(Job::ListTasks)),
+            Ok(ToWorker::Shown) => {
+                *kernel.answers.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                kernel.answers.grown.notify_all();
+            }
             Ok(ToWorker::Interrupt { cell }) => {
                 let current = running.lock();
                 if *current == Some(cell) {

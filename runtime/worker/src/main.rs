@@ -13,6 +13,7 @@ mod limits;
 mod load;
 mod places;
 mod run;
+mod show;
 
 use std::process::ExitCode;
 
@@ -38,8 +39,8 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     asyncio::interrupt::assume_external_source();
     places::install_panic_hook(kernel.clone());
     run::flush_while_cells_run(kernel.clone());
-    let shower = kernel.clone();
-    let scope = Scope::new(move |result, representations| run::show(&shower, result, representations));
+    show::tell(kernel.clone());
+    let scope = Scope::default();
     kernel.send(&FromWorker::Hello { version: VERSION })?;
     // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.
     let any_loop = asyncio::new_event_loop();

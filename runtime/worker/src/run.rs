@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use asyncio::cell::{Failed, Scope};
 use asyncio::error::Exception;
-use boucle_wire::{Done, Failure, FromWorker, Run, Stored, TaskRow, Times};
+use boucle_wire::{Done, Failure, Run, Stored, TaskRow, Times};
 
 use crate::control::Kernel;
 use crate::{load, places};
@@ -89,14 +89,6 @@ fn describe(payload: Box<dyn Any + Send>) -> Failure {
     // Dropping a payload can panic; that must not end the worker.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
     Failure { name, message, location }
-}
-
-/// Sends a value to be shown, behind all that was printed before it.
-pub(crate) fn show(kernel: &Kernel, result: bool, representations: Vec<(String, String)>) {
-    let _ = io::stdout().flush();
-    let Some(cell) = kernel.current_cell() else { return };
-    // If the kernel is gone, this process is about to end.
-    let _ = kernel.send(&FromWorker::Show { cell, result, data: representations.into_iter().collect() });
 }
 
 /// Flushes stdout while cells run, so that `print!` without a line break is seen.

@@ -1,0 +1,132 @@
+//! One value in several representations. Made by [`Rich`](super::Rich) and by whoever wants to show something; read by
+//! the sink, and in the end by the front end, which shows the richest that it knows.
+
+use std::collections::BTreeMap;
+
+/// The representations of one value, by MIME type. What is added twice counts as it was added last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MimeBundle {
+    contents: BTreeMap<String, Content>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// One representation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Text, JSON included.
+    Text(String),
+    /// Bytes, such as those of an image file.
+    Bytes(Vec<u8>),
+}
+
+impl MimeBundle {
+    /// A bundle without representations, which shows nothing.
+    #[must_use]
+    pub fn new() -> MimeBundle {
+        MimeBundle::default()
+    }
+
+    /// Adds a text under any MIME type. If it is one of JSON, the text must be JSON.
+    #[must_use]
+    pub fn with(self, mime_type: &str, content: impl Into<String>) -> MimeBundle {
+        self.add(mime_type, Content::Text(content.into()))
+    }
+
+    /// Adds bytes under any MIME type.
+    #[must_use]
+    pub fn with_bytes(self, mime_type: &str, content: impl Into<Vec<u8>>) -> MimeBundle {
+        self.add(mime_type, Content::Bytes(content.into()))
+    }
+
+    fn add(mut self, mime_type: &str, content: Content) -> MimeBundle {
+        self.contents.insert(mime_type.to_owned(), content);
+        self
+    }
+
+    /// Adds the plain text that is shown where nothing else can be. Without one, the other types are named there.
+    #[must_use]
+    pub fn text(self, text: impl Into<String>) -> MimeBundle {
+        self.with("text/plain", text)
+    }
+
+    /// Adds HTML.
+    #[must_use]
+    pub fn html(self, html: impl Into<String>) -> MimeBundle {
+        self.with("text/html", html)
+    }
+
+    /// Adds Markdown.
+    #[must_use]
+    pub fn markdown(self, markdown: impl Into<String>) -> MimeBundle {
+        self.with("text/markdown", markdown)
+    }
+
+    /// Adds LaTeX: formulas between dollar signs.
+    #[must_use]
+    pub fn latex(self, latex: impl Into<String>) -> MimeBundle {
+        self.with("text/latex", latex)
+    }
+
+    /// Adds an SVG image.
+    #[must_use]
+    pub fn svg(self, svg: impl Into<String>) -> MimeBundle {
+        self.with("image/svg+xml", svg)
+    }
+
+    /// Adds the bytes of a PNG file.
+    #[must_use]
+    pub fn png(self, file: impl Into<Vec<u8>>) -> MimeBundle {
+        self.with_bytes("image/png", file)
+    }
+
+    /// Adds the bytes of a JPEG file.
+    #[must_use]
+    pub fn jpeg(self, file: impl Into<Vec<u8>>) -> MimeBundle {
+        self.with_bytes("image/jpeg", file)
+    }
+
+    /// Adds JSON, as text.
+    #[must_use]
+    pub fn json(self, json: impl Into<String>) -> MimeBundle {
+        self.with("application/json", json)
+    }
+
+    /// Adds a Vega-Lite specification, as the text of its JSON.
+    #[must_use]
+    pub fn vega_lite(self, specification: impl Into<String>) -> MimeBundle {
+        self.with("application/vnd.vegalite.v5+json", specification)
+    }
+
+    /// Tells the front end more about one representation, in JSON: `metadata("image/png", r#"{"width": 200}"#)`.
+    #[must_use]
+    pub fn metadata(mut self, mime_type: &str, json: impl Into<String>) -> MimeBundle {
+        self.metadata.insert(mime_type.to_owned(), json.into());
+        self
+    }
+
+    /// Whether it has no representation.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.contents.is_empty()
+    }
+
+    /// The text of the given type, if there is one.
+    #[must_use]
+    pub fn get(&self, mime_type: &str) -> Option<&str> {
+        match self.contents.get(mime_type)? {
+            Content::Text(text) => Some(text),
+            Content::Bytes(_) => None,
+        }
+    }
+
+    /// The representations and the metadata, each by MIME type. There is always a `text/plain`.
+    #[must_use]
+    pub fn into_parts(mut self) -> (BTreeMap<String, Content>, BTreeMap<String, String>) {
+        if !self.contents.contains_key("text/plain") {
+            let types: Vec<&str> = self.contents.keys().map(String::as_str).collect();
+            let text = Content::Text(format!("<{}>", types.join(", ")));
+            self.contents.insert("text/plain".to_owned(), text);
+        }
+        (self.contents, self.metadata)
+    }
+}
