@@ -11,6 +11,7 @@
 //! A command ends with its line; one that begins with `:` or `%` goes on while brackets or strings are open, and one
 //! that begins with `!` while lines end with a backslash.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::command::is_known;
@@ -68,7 +69,7 @@ pub(crate) fn segments(text: &str, is_name: impl Fn(&str) -> bool) -> Option<Vec
     if !text.lines().any(could_begin_one) {
         return None;
     }
-    let mut scan = Scan { text, is_name: &is_name, at: 0, depth: 0, before: Before::Statement };
+    let mut scan = Scan::new(text, 0, &is_name);
     let (mut segments, mut code_from, mut has_code) = (Vec::new(), 0, false);
     let mut line_begins = true;
     while scan.at < text.len() {
@@ -100,7 +101,7 @@ pub(crate) fn segments(text: &str, is_name: impl Fn(&str) -> bool) -> Option<Vec
 /// Whether the command that the text ends with still waits for closing brackets.
 pub(crate) fn is_open(text: &str, line: &Line) -> bool {
     let argument = &text[line.argument.clone()];
-    let mut scan = Scan { text: argument, is_name: &|_| false, at: 0, depth: 0, before: Before::Statement };
+    let mut scan = Scan::new(argument, 0, &|_| false);
     while scan.at < argument.len() {
         if scan.step().is_none() {
             return false;
@@ -126,7 +127,15 @@ struct Scan<'a> {
     at: usize,
     depth: usize,
     before: Before,
+    /// The words that have been met so far.
+    words: BTreeSet<&'a str>,
+    /// How many arguments were followed to the end of the text in vain.
+    unclosed: std::cell::Cell<u32>,
 }
+
+/// After so many arguments whose brackets are never closed, those to come are not followed beyond their line: each takes
+/// a look at the whole text.
+const HOPELESS: u32 = 8;
 
 /// Words behind which an expression, a type or a block has to come.
 const EXPECTANT: &[&str] = &[
@@ -134,7 +143,12 @@ const EXPECTANT: &[&str] = &[
     "return", "static", "struct", "trait", "type", "unsafe", "use", "where", "while", "const", "enum", "pub",
 ];
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn new(text: &'a str, at: usize, is_name: &'a dyn Fn(&str) -> bool) -> Scan<'a> {
+        let (words, unclosed) = (BTreeSet::new(), std::cell::Cell::new(0));
+        Scan { text, is_name, at, depth: 0, before: Before::Statement, words, unclosed }
+    }
+
     /// Goes over one lexeme; whether it is code. `None` if it does not end.
     fn step(&mut self) -> Option<bool> {
         let lexeme = lexeme(self.text, self.at);
@@ -154,6 +168,7 @@ impl Scan<'_> {
             Lexeme::Other(_) if is_word(first) => {
                 let word = word_at(self.text, self.at);
                 length = word.len();
+                self.words.insert(word);
                 if EXPECTANT.contains(&word) { Before::Operator } else { Before::Expression }
             }
             Lexeme::Other(_) if first == ';' => Before::Statement,
@@ -223,7 +238,7 @@ impl Scan<'_> {
         if behind.starts_with(['(', '!']) || behind.starts_with("::") {
             return false;
         }
-        let known = (self.is_name)(word) || mentions(&self.text[..self.at], word);
+        let known = (self.is_name)(word) || self.words.contains(word);
         // Two words side by side are no expression.
         !known || (behind.starts_with(' ') && behind.trim_start().starts_with(is_word) && !behind.starts_with(" as "))
     }
@@ -245,13 +260,21 @@ impl Scan<'_> {
         if matches!(sigil, Sigil::Cell | Sigil::Question) {
             return end;
         }
-        let mut inner = Scan { text: self.text, is_name: self.is_name, at: from, depth: 0, before: self.before };
+        if self.unclosed.get() > HOPELESS {
+            return end;
+        }
+        let mut inner = Scan::new(self.text, from, self.is_name);
         while inner.at < self.text.len() && (inner.depth > 0 || self.text.as_bytes()[inner.at] != b'\n') {
             if inner.step().is_none() {
+                self.unclosed.update(|count| count + 1);
                 return end;
             }
         }
-        if inner.depth > 0 { end } else { inner.at }
+        if inner.depth == 0 {
+            return inner.at;
+        }
+        self.unclosed.update(|count| count + 1);
+        end
     }
 }
 
@@ -262,11 +285,6 @@ fn is_word(c: char) -> bool {
 fn word_at(text: &str, at: usize) -> &str {
     let rest = &text[at..];
     &rest[..rest.find(|c| !is_word(c)).unwrap_or(rest.len())]
-}
-
-/// Whether a text holds a word.
-fn mentions(text: &str, word: &str) -> bool {
-    text.split(|c| !is_word(c)).any(|found| found == word)
 }
 
 /// Whether a text is a path of names, perhaps that of a macro, and nothing else.
@@ -403,6 +421,15 @@ mod tests {
         check("? sleep", &["? | sleep"]);
         check("f()\n?Vec::push", &["code f()", "?Vec | ::push"]);
         check("??", &["? | ?"]);
+    }
+
+    /// Each of these would take minutes if each line were compared with the whole text.
+    #[test]
+    fn long_cells_of_nonsense_take_no_time() {
+        for line in ["!a\n", ":a (\n", "%a \"\n", ":a\n", "?a\n", "(\n!a\n", "/*\n:a\n"] {
+            let text = line.repeat(300_000 / line.len());
+            let _ = segments(&text, |_| false);
+        }
     }
 
     #[test]

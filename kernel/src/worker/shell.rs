@@ -4,6 +4,7 @@
 //! starts, and ends that group when the kernel is gone, however it went.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub(crate) async fn run(
 ) -> io::Result<Option<ExitStatus>> {
     let (stdout, stdout_writer) = pipe()?;
     let (stderr, stderr_writer) = pipe()?;
-    let mut guard = Command::new(std::env::current_exe()?);
+    let mut guard = Command::new(this_program()?);
     guard
         .args(["shell", "--", command])
         .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -58,6 +59,12 @@ pub(crate) async fn run(
     output.end().await;
     drop(held);
     Ok(ended)
+}
+
+/// The program that runs here, also when its file has been replaced.
+fn this_program() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    Ok(if path.exists() { path } else { "/proc/self/exe".into() })
 }
 
 /// A guard that is killed with its group when this is dropped before it has ended.
