@@ -204,7 +204,7 @@ impl Engine {
                 let run = Run {
                     cell: 0,
                     library: built.library.clone(),
-                    forget: self.session.take_outdated(),
+                    forget: self.session.take_dropped(),
                     discard: built.discard.clone(),
                     pieces: pieces_of(&built.generated),
                     file,

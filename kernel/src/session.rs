@@ -41,8 +41,8 @@ impl Session {
     /// What the planner needs to know for a cell that changes this.
     pub(crate) fn known<'a>(&'a self, change: &'a Change) -> Known<'a> {
         let Session { items, uses, variables, statics, epoch, .. } = self;
-        let Change { replaced, outdated, restarted, reshapes, .. } = change;
-        Known { items, uses, variables, statics, replaced, outdated, restarted, epoch: epoch + u32::from(*reshapes) }
+        let Change { replaced, ends, restarted, reshapes, .. } = change;
+        Known { items, uses, variables, statics, replaced, ends, restarted, epoch: epoch + u32::from(*reshapes) }
     }
 
     /// The variables and their types.
@@ -125,8 +125,8 @@ impl Session {
     /// `broken_uses` are earlier imports that have lost what they import.
     pub(crate) fn commit_definitions(&mut self, parsed: &Parsed, change: Change, broken_uses: &[Arc<Use>]) {
         self.uses.retain(|import| !broken_uses.iter().any(|broken| Arc::ptr_eq(broken, import)));
-        for (name, ty) in change.outdated {
-            self.forget(&name, Ended::Redefined(ty));
+        for (name, why) in change.ended {
+            self.forget(&name, why);
         }
         for key in change.restarted.into_keys() {
             self.restart(key);
@@ -134,8 +134,6 @@ impl Session {
         self.epoch += u32::from(change.reshapes);
         self.items.retain(|earlier| !change.replaced.iter().any(|replaced| Arc::ptr_eq(replaced, earlier)));
         for new in &parsed.items {
-            // Within a cell, a later definition of the same kind may still replace one before it.
-            self.items.retain(|earlier| !new.replaces(earlier));
             self.uses.retain(|import| import.binds.as_deref() != Some(new.key.as_str()));
             self.items.push(new.clone());
             if !new.statics.is_empty() {
@@ -177,7 +175,7 @@ impl Session {
     }
 
     /// The variables that the worker has to drop before it runs a cell; it is asked once.
-    pub(crate) fn take_outdated(&mut self) -> Vec<String> {
+    pub(crate) fn take_dropped(&mut self) -> Vec<String> {
         std::mem::take(&mut self.to_drop)
     }
 

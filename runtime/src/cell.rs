@@ -4,12 +4,14 @@
 //! Everything generic is thin: it is compiled again in every cell, so it boxes what it is given and calls code that is
 //! not generic and lives in this library.
 
+mod debug;
 mod measure;
 mod never;
 mod scope;
 mod wait;
 
 pub use crate::interrupt::checkpoint;
+pub use debug::{debug, debug_place, name_debug_places};
 pub use measure::measure;
 pub use never::Never;
 pub use scope::{Ending, Failed, Question, Scope, StoredAt, keep, question, result, returned};

@@ -61,6 +61,18 @@ VALUES = {
         ["use std::any::Any;\nstruct P { x: u8 }", "let any: Box<dyn Any> = Box::new(P { x: 1 });", "struct P { x: String }", "any.is::<P>()"],
         "false",
     ),
+    "two definitions of which one is configured out": (["#[cfg(unix)] fn os() -> u8 { 1 }\n#[cfg(not(unix))] fn os() -> u8 { 2 }", "os()"], "1"),
+    "a macro and a function of one name": (["fn twice(x: u8) -> u8 { x + x }", "macro_rules! twice { ($x:expr) => { twice($x) } }", "fn use_it() -> u8 { twice!(4) }", "use_it() + twice(1)"], "10"),
+    "a broken definition that only seems to be needed": (
+        ["struct M<const C: usize>([u8; C]);\nimpl<const C: usize> M<C> { fn rows(&self) -> usize { C } }", "struct C;", "struct E; impl E { fn M(&self) -> u8 { 7 } }", "E.M()"],
+        "7",
+    ),
+    "a function after a variable of its name": (["let add = 5;", "fn add(a: u8, b: u8) -> u8 { a + b }\nadd(1, 2)", "add(2, 3)"], "5"),
+    "a function in a variable": (["fn double(x: u8) -> u8 { 2 * x }\nlet f = double;", "f(4)"], "8"),
+    "a name of the prelude that a glob brings too": (["mod mine { pub fn sleep(n: u8) -> u8 { n } }", "use mine::*;", "sleep(3)"], "3"),
+    "a name of the prelude beside a glob": (["mod mine { pub fn other(n: u8) -> u8 { n } }", "use mine::*;", "sleep(0.001).await; other(3)"], "3"),
+    "a question mark in matches": (["fn get() -> Result<u8, String> { Ok(3) }\nmatches!(get()?, 1..=5)"], "true"),
+    "the line of code in an item": (["fn a() {}\nfn here() -> (u32, u32) { (line!(), column!()) }", "\nhere()"], "(2, 37)"),
     "a value of a type that stays, when another one changes": (["#[derive(Debug)] struct Q(u8); struct P { x: u8 }", "let q = Q(3); let p = P { x: 1 };", "struct P { x: String }", "let moved = q;", "moved"], "Q(3)"),
 }
 
@@ -95,6 +107,14 @@ def test_no_value_is_read_as_something_else(kernel, case):
         assert f"`{name}`" in told
         assert "was dropped" in kernel.fails(name).traceback
     assert kernel.ok("other").value == "5"
+
+
+def test_dbg_shows_the_place_and_the_text_of_the_user(kernel):
+    kernel.ok("async fn two() -> u8 { 2 }\nfn f(x: u8) -> u8 {\n    dbg!(x + 1)\n}")
+    request = kernel.ok("dbg!(f(1), two().await)")
+    assert request.value == "(2, 2)"
+    places = [line.split("]", 1)[1] for line in request.text("stderr").splitlines()]
+    assert places == [":3:5] x + 1 = 2", ":1:1] f(1) = 2", ":1:1] two().await = 2"]
 
 
 def test_methods_that_a_new_block_lacks_are_named(kernel):

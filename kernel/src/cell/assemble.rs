@@ -55,12 +55,14 @@ pub(crate) struct Layout {
 }
 
 /// What happens to a variable at its store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum SiteMode {
     #[default]
     Keep,
     /// It is a future, whose type has no name: boxed, it has one.
     Boxed,
+    /// It is a function, whose own type has no name: as a pointer of this type, it has one.
+    Pointer(String),
     /// It has been moved, or borrows from another: it ends with the cell.
     Omit,
 }
@@ -256,12 +258,13 @@ impl Writer<'_> {
         for &site in sites.iter().rev() {
             let name = &self.sites[site as usize].name;
             let raw = raw(name);
-            let call = match self.layout.modes.get(&site).copied().unwrap_or_default() {
+            let call = match self.layout.modes.get(&site).unwrap_or(&SiteMode::Keep) {
                 SiteMode::Keep if self.layout.optimized => {
                     format!("__boucle.put({site}, {name:?}, ::asyncio::cell::keep({raw}));")
                 }
                 SiteMode::Keep => format!("__boucle.put({site}, {name:?}, {raw});"),
                 SiteMode::Boxed => format!("__boucle.put({site}, {name:?}, ::asyncio::cell::coroutine({raw}));"),
+                SiteMode::Pointer(ty) => format!("__boucle.put({site}, {name:?}, {raw} as {ty});"),
                 SiteMode::Omit => continue,
             };
             self.out.store(site, &call);
@@ -290,6 +293,9 @@ impl Writer<'_> {
     }
 
     fn item(&mut self, item: &Item, plan: &CellPlan) {
+        if matches!(item.kind, ItemKind::Macro { .. }) {
+            return self.macro_rules(item, plan);
+        }
         let mut at = item.range.start;
         for (index, part) in item.statics.iter().enumerate() {
             self.out.user(&item.source, at..part.range.start);
@@ -297,9 +303,27 @@ impl Writer<'_> {
             at = part.range.end;
         }
         self.out.user(&item.source, at..item.range.end);
-        // An import makes a macro known everywhere, before its definition too.
-        if matches!(item.kind, ItemKind::Macro { .. }) && !item.text().contains("macro_export") {
-            self.out.glue(&format!(" pub(crate) use {};", raw(&item.key)));
+    }
+
+    /// An import makes a macro known everywhere, before its definition too. Next to another item of its name, the import
+    /// would mean both; so then the macro stands in a module of its own.
+    fn macro_rules(&mut self, item: &Item, plan: &CellPlan) {
+        let name = raw(&item.key);
+        let is_alone = !plan
+            .parsed
+            .items
+            .iter()
+            .chain(&plan.items)
+            .any(|other| other.key == item.key && !matches!(other.kind, ItemKind::Macro { .. }));
+        if item.text().contains("macro_export") {
+            self.out.user(&item.source, item.range.clone());
+        } else if is_alone {
+            self.out.user(&item.source, item.range.clone());
+            self.out.glue(&format!(" pub(crate) use {name};"));
+        } else {
+            self.out.glue(&format!("#[macro_use] mod __boucle_macro_{} {{ ", item.key));
+            self.out.user(&item.source, item.range.clone());
+            self.out.glue(&format!(" pub(crate) use {name}; }} pub(crate) use __boucle_macro_{}::{name};", item.key));
         }
     }
 

@@ -86,8 +86,8 @@ pub(crate) struct Known<'a> {
     pub(crate) statics: &'a BTreeMap<String, Static>,
     /// The definitions that the cell takes the place of.
     pub(crate) replaced: &'a [Arc<Item>],
-    /// The variables that it outdates, so that it cannot use them.
-    pub(crate) outdated: &'a BTreeMap<String, String>,
+    /// The variables that it ends, so that it cannot use them.
+    pub(crate) ends: &'a BTreeSet<String>,
     /// The statics that it makes begin again.
     pub(crate) restarted: &'a BTreeMap<String, String>,
     /// The epoch of types in which it runs.
@@ -129,6 +129,8 @@ pub(crate) struct CellPlan {
     /// What it takes from the prelude, as paths.
     pub(crate) prelude: Vec<&'static str>,
     pub(crate) purpose: Purpose,
+    /// The names of the prelude that a glob may import from elsewhere, so that rustc has to tell whether one does.
+    pub(crate) reserve: Vec<&'static str>,
     /// The notebook's statics, the cell's own included.
     pub(crate) statics: BTreeMap<String, Static>,
     /// The epoch of types.
@@ -158,7 +160,7 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>, purpose: Purpose) -> CellPl
     let takes: Vec<(String, String)> = known
         .variables
         .iter()
-        .filter(|(name, _)| parsed.mentions.contains(*name) && !known.outdated.contains_key(*name))
+        .filter(|(name, _)| parsed.mentions.contains(*name) && !known.ends.contains(*name))
         .map(|(name, ty)| (name.clone(), ty.clone()))
         .collect();
 
@@ -186,11 +188,24 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>, purpose: Purpose) -> CellPl
         .collect();
     let is_needed = |path: &&str| {
         let name = path.rsplit("::").next().unwrap_or(path);
-        let called = METHODS.iter().any(|(of, method)| of == path && wanted.contains(*method));
-        (wanted.contains(name) || called) && !defined.contains(name)
+        wanted.contains(name) && !defined.contains(name)
     };
-    let prelude = PRELUDE.iter().copied().filter(is_needed).collect();
-    CellPlan { items, uses, takes, prelude, statics, epoch: known.epoch, purpose, parsed }
+    let is_called = |path: &&str| METHODS.iter().any(|(of, method)| of == path && wanted.contains(*method));
+    let names: Vec<&'static str> = PRELUDE.iter().copied().filter(is_needed).collect();
+    let globs = uses.iter().chain(&parsed.uses).any(|import| may_import_prelude_names(import));
+    let (mut prelude, reserve) = if globs { (Vec::new(), names) } else { (names, Vec::new()) };
+    prelude.extend(METHODS.iter().map(|(of, _)| *of).filter(is_called).filter(|of| !is_needed(of)));
+    CellPlan { items, uses, takes, prelude, reserve, statics, epoch: known.epoch, purpose, parsed }
+}
+
+/// Whether the import is a glob that may bring in names that the prelude has too; the user's come first.
+fn may_import_prelude_names(import: &Use) -> bool {
+    let path = import.path();
+    let mut segments = path.split("::");
+    let of_the_library = matches!(segments.next(), Some("std" | "core" | "alloc"));
+    let module = segments.next();
+    let has_such_names = matches!(module, Some("future" | "sync" | "task" | "thread"));
+    path.ends_with('*') && (has_such_names || !of_the_library)
 }
 
 /// The earlier imports that the cell does not replace with an item or import of its own.
@@ -248,8 +263,9 @@ mod tests {
     use super::*;
 
     fn nothing_known<'a>(nothing: &'a BTreeMap<String, String>, statics: &'a BTreeMap<String, Static>) -> Known<'a> {
+        const NONE: &BTreeSet<String> = &BTreeSet::new();
         let (items, uses, replaced) = (&[], &[], &[]);
-        Known { items, uses, variables: nothing, statics, replaced, outdated: nothing, restarted: nothing, epoch: 0 }
+        Known { items, uses, variables: nothing, statics, replaced, ends: NONE, restarted: nothing, epoch: 0 }
     }
 
     /// Plans a cell after earlier ones; returns the keys of the earlier items that it needs.

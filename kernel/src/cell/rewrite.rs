@@ -7,6 +7,7 @@
 //! - loops and functions begin with a checkpoint, where an interrupt is raised;
 //! - `std::thread::sleep` becomes a sleep that an interrupt ends;
 //! - `display(x)` becomes the macro `display!(x)`, which takes any value, unless the name is the user's own.
+//! - `dbg!`, `line!()` and `column!()` give the place and the text that the user sees, not those of the generated file.
 //!
 //! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
 
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -31,6 +33,8 @@ pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
 pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";
 /// Functions of the prelude that are macros.
 const MACROS: &[&str] = &["clear_output", "display", "update_display"];
+/// Makes the name of the engine's macro out of the user's `dbg`, which stays where it is.
+pub(crate) const DEBUG: &str = "::asyncio::__boucle_";
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
 
 /// What becomes of a cell's code.
@@ -101,6 +105,29 @@ impl Visitor<'_> {
         let inner = attributes.iter().filter(|attribute| matches!(attribute.style, syn::AttrStyle::Inner(_)));
         let at = inner.map(|attribute| attribute.span().byte_range().end).max();
         self.insert(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
+    }
+
+    /// A place that the code asks for: that in the cell, as a number.
+    fn place(&mut self, call: &syn::Macro, line: bool) {
+        let range = call.span().byte_range();
+        let before = &self.text[..range.start];
+        let number = match line {
+            true => before.matches('\n').count() + 1,
+            false => before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1,
+        };
+        self.rewrite.edits.push(Edit { range, insert: format!("{number}u32").into(), about: None });
+    }
+
+    /// A call of `dbg!` becomes one of the engine's, which is told the text of its arguments.
+    fn debug(&mut self, call: &syn::Macro) {
+        let Ok(values) = call.parse_body_with(Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated) else {
+            return;
+        };
+        let texts: String =
+            values.iter().map(|value| format!("{:?},", &self.text[value.span().byte_range()])).collect();
+        let at = call.delimiter.span().open().byte_range().end;
+        self.insert(call.path.span().byte_range().start, DEBUG);
+        self.rewrite.edits.push(Edit { range: at..at, insert: format!("{texts};").into(), about: None });
     }
 
     /// A call of `thread_local!`: its keys stay, each to be wrapped or declared by itself, and what is around them goes.
@@ -330,6 +357,12 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     }
 
     fn visit_macro(&mut self, node: &'ast syn::Macro) {
+        let name = node.path.get_ident().map(ToString::to_string).unwrap_or_default();
+        match name.as_str() {
+            "line" | "column" if node.tokens.is_empty() => self.place(node, name == "line"),
+            "dbg" => self.debug(node),
+            _ => {}
+        }
         // Most macros take expressions, which may need edits: those of a cell's own level may await or fail.
         let concerned = |token: &TokenTree| match token {
             TokenTree::Ident(ident) => (self.top && ident == "await") || MACROS.iter().any(|name| ident == name),
@@ -339,28 +372,39 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         if !any_token(node.tokens.clone(), &concerned) {
             return;
         }
-        let arguments = node.parse_body_with(Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated);
-        let arguments = arguments.or_else(|_| {
-            node.parse_body_with(Punctuated::<syn::Expr, syn::Token![;]>::parse_terminated)
-                .map(|list| list.into_iter().collect())
-        });
-        let Ok(arguments) = arguments else { return };
+        let Some(arguments) = arguments_of(node) else { return };
         let outer = std::mem::replace(&mut self.in_macro, true);
         for argument in &arguments {
             // The visitor borrows for the whole tree's lifetime; these trees live only here.
             Visitor::visit_expr(self, argument);
         }
         self.in_macro = outer;
-        if matches!(node.path.get_ident().map(ToString::to_string).as_deref(), Some("assert" | "debug_assert"))
-            && arguments.len() == 1
-            && !arguments.trailing_punct()
-        {
+        if matches!(name.as_str(), "assert" | "debug_assert") && arguments.len() == 1 && !arguments.trailing_punct() {
             // The macro would quote its argument as it has become; the message must quote it as it was written.
             let range = arguments.span().byte_range();
             let message = format!(", \"assertion failed: {{}}\", {:?}", &self.text[range.clone()]);
             self.rewrite.edits.push(Edit { range: range.end..range.end, insert: message.into(), about: None });
         }
     }
+}
+
+/// The expressions that a macro is given, if that is what it is given.
+fn arguments_of(call: &syn::Macro) -> Option<Punctuated<syn::Expr, syn::Token![,]>> {
+    let list = |input: ParseStream<'_>| {
+        let with_semicolons = Punctuated::<syn::Expr, syn::Token![;]>::parse_terminated(input)?;
+        Ok(with_semicolons.into_iter().collect())
+    };
+    // The rest of `matches!(value, pattern)` is no expression.
+    let first = |input: ParseStream<'_>| {
+        let value: syn::Expr = input.parse()?;
+        input.parse::<syn::Token![,]>()?;
+        input.parse::<TokenStream>()?;
+        Ok(Punctuated::from_iter([value]))
+    };
+    call.parse_body_with(Punctuated::parse_terminated)
+        .or_else(|_| call.parse_body_with(list))
+        .or_else(|_| call.parse_body_with(first))
+        .ok()
 }
 
 fn any_token(tokens: TokenStream, wanted: &impl Fn(&TokenTree) -> bool) -> bool {

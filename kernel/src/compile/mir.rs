@@ -47,6 +47,14 @@ pub(crate) fn is_nameable(ty: &str) -> bool {
     !ty.contains('{') && !opaque && !ty.contains("boucle_cell::")
 }
 
+/// The pointer type that a function's own type, `fn(i32) -> i32 {double}`, can be turned into.
+pub(crate) fn fn_pointer(ty: &str) -> Option<&str> {
+    let (pointer, name) = ty.split_once(" {")?;
+    let is_function =
+        ["fn(", "unsafe fn(", "extern ", "unsafe extern ", "for<"].iter().any(|begin| ty.starts_with(begin));
+    (is_function && name.ends_with('}') && is_nameable(pointer)).then_some(pointer)
+}
+
 /// Whether an unnameable type is that of a future.
 pub(crate) fn is_future(ty: &str) -> bool {
     ty.starts_with("{async ") || ty.starts_with("impl Future<") || ty.starts_with("impl std::future::Future<")
@@ -85,6 +93,17 @@ fn store(line: &str) -> Option<(u32, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_type_of_a_function_has_a_pointer_type() {
+        assert_eq!(fn_pointer("fn(i32) -> i32 {double}"), Some("fn(i32) -> i32"));
+        assert_eq!(
+            fn_pointer("for<'a> fn(&'a str) -> usize {core::str::<impl str>::len}"),
+            Some("for<'a> fn(&'a str) -> usize")
+        );
+        assert_eq!(fn_pointer("fn(i32) -> i32"), None);
+        assert_eq!(fn_pointer("{closure@In[1]:1:9: 1:12}"), None);
+    }
 
     #[test]
     fn types_are_read_from_the_locals_of_the_right_function() {

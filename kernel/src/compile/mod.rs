@@ -12,6 +12,6 @@ mod tool;
 pub(crate) mod toolchain;
 
 pub(crate) use diagnostics::{Diagnostic, Level, Span};
-pub(crate) use mir::{is_future, is_nameable};
+pub(crate) use mir::{fn_pointer, is_future, is_nameable};
 pub(crate) use runtime::Runtime;
 pub(crate) use rustc::{CompileError, Compiled, Compiler, Product, Request, Verdict};

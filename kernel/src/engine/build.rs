@@ -15,7 +15,8 @@ use crate::cell::{
     CellPlan, Form, Generated, Item, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed,
 };
 use crate::compile::{
-    CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Span, Verdict, is_future, is_nameable,
+    CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Span, Verdict, fn_pointer, is_future,
+    is_nameable,
 };
 use crate::session::Ended;
 
@@ -68,69 +69,30 @@ pub(super) async fn build(
     file: &str,
     opt_level: Option<u8>,
 ) -> Result<Built, Refusal> {
-    let mut dropped_uses = Vec::new();
-    let mut notes = Vec::new();
-    let mut ended: BTreeMap<String, Ended> = BTreeMap::new();
     let opt_level =
         opt_level.unwrap_or_else(|| u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops)));
-    let mut layout = Layout { optimized: opt_level > 0, ..Layout::default() };
+    let layout = Layout { optimized: opt_level > 0, ..Layout::default() };
+    let mut attempt = Attempt { plan, label, layout, built: Built::default(), refused: None };
     loop {
-        let (generated, sites) = assemble(plan, &layout);
-        let product = match (plan.runs(), sites.is_empty()) {
+        let (generated, sites) = assemble(attempt.plan, &attempt.layout);
+        let product = match (attempt.plan.runs(), sites.is_empty()) {
             (false, _) => Product::Check,
             (true, true) => Product::Library,
             (true, false) => Product::LibraryAndTypes,
         };
-        let request = Request { generated: &generated, file, product, opt_level, epoch: plan.epoch };
+        let request = Request { generated: &generated, file, product, opt_level, epoch: attempt.plan.epoch };
         match compiler.compile(request).await? {
-            Verdict::Accepted(compiled) => {
-                let futures: Vec<u32> = compiled
-                    .types
-                    .iter()
-                    .filter(|(site, ty)| is_future(ty) && !layout.modes.contains_key(site))
-                    .map(|(site, _)| *site)
-                    .collect();
-                if futures.is_empty() {
-                    return Ok(Built { dropped_uses, notes, ..finish(compiled, generated, &sites, ended, label) });
-                }
-                layout.modes.extend(futures.into_iter().map(|site| (site, SiteMode::Boxed)));
-            }
+            Verdict::Accepted(compiled) if attempt.name_types(&compiled.types) => {}
+            Verdict::Accepted(compiled) => return Ok(attempt.finish(compiled, generated, &sites)),
             Verdict::Refused(diagnostics) => {
                 if let Some(site) = errors(&diagnostics).find_map(|error| error.take) {
                     return Err(Refusal::OutOfReach(sites[site as usize].name.clone()));
                 }
-                if let Some(item) = replaced_item(plan, &diagnostics) {
+                if let Some(item) = replaced_item(attempt.plan, &diagnostics) {
                     return Err(Refusal::Replaces(item));
                 }
-                let omitted = sites_to_omit(&diagnostics, &layout.modes);
-                let is_reset =
-                    |name: &String| plan.parsed.statements.iter().any(|statement| statement.assigns.contains(name));
-                let moved = omitted.iter().filter(|(_, borrows)| !borrows).map(|(site, _)| &sites[*site as usize].name);
-                let reset: Vec<String> =
-                    moved.filter(|name| is_reset(name) && !layout.reset.contains(*name)).cloned().collect();
-                if !reset.is_empty() {
-                    layout.reset.extend(reset);
-                    layout.modes.clear();
-                    ended.clear();
-                } else if !omitted.is_empty() {
-                    for (site, borrows) in omitted {
-                        layout.modes.insert(site, SiteMode::Omit);
-                        let why = if borrows { Ended::Borrowed } else { Ended::Moved };
-                        ended.insert(sites[site as usize].name.clone(), why(label.to_owned()));
-                    }
-                } else if layout.form == Form::Levels && errors(&diagnostics).any(is_about_borrowing) {
-                    layout = Layout { form: Form::Flat, optimized: layout.optimized, ..Layout::default() };
-                    ended.clear();
-                } else if let Some(broken) = broken_import(plan, &diagnostics) {
-                    let (path, label) = (broken.path(), &broken.source.label);
-                    notes.push(format!("`use {path}` of {label} is no more: it has nothing to import"));
-                    plan.uses.retain(|import| !Arc::ptr_eq(import, &broken));
-                    dropped_uses.push(broken);
-                } else if let Some(note) = excuse(plan, variables, &diagnostics) {
-                    notes.push(note);
-                    return Ok(Built { dropped_uses, notes, ..Built::default() });
-                } else {
-                    return Err(Refusal::Cell(diagnostics));
+                if !attempt.adapt(&diagnostics, &sites) {
+                    return attempt.give_up(diagnostics, variables);
                 }
             }
         }
@@ -152,6 +114,140 @@ pub(super) async fn type_of(
             Ok(Ok(found.unwrap_or("()").to_owned()))
         }
         Verdict::Refused(diagnostics) => Ok(Err(diagnostics)),
+    }
+}
+
+/// A cell on its way through rustc, and the choices made so far.
+struct Attempt<'a> {
+    plan: &'a mut CellPlan,
+    label: &'a str,
+    layout: Layout,
+    built: Built,
+    /// What rustc said before definitions of earlier cells were left out.
+    refused: Option<Vec<Diagnostic>>,
+}
+
+impl Attempt<'_> {
+    /// Gives the variables a type that can be written down, where that is possible and has not been done yet. Returns
+    /// whether there is anything new to try.
+    fn name_types(&mut self, types: &BTreeMap<u32, String>) -> bool {
+        let mode = |ty: &str| match fn_pointer(ty) {
+            Some(pointer) => Some(SiteMode::Pointer(pointer.to_owned())),
+            None => is_future(ty).then_some(SiteMode::Boxed),
+        };
+        let unnamed = types.iter().filter(|(site, _)| !self.layout.modes.contains_key(site));
+        let named: Vec<(u32, SiteMode)> = unnamed.filter_map(|(site, ty)| Some((*site, mode(ty)?))).collect();
+        let is_new = !named.is_empty();
+        self.layout.modes.extend(named);
+        is_new
+    }
+
+    /// Changes the cell so that rustc may accept it; `false` if there is no way.
+    fn adapt(&mut self, diagnostics: &[Diagnostic], sites: &[Site]) -> bool {
+        self.give_up_stores(diagnostics, sites)
+            || self.flatten(diagnostics)
+            || self.drop_import(diagnostics)
+            || self.resort_to_prelude(diagnostics)
+            || self.leave_out_broken(diagnostics)
+    }
+
+    /// A variable that cannot be stored ends with the cell.
+    fn give_up_stores(&mut self, diagnostics: &[Diagnostic], sites: &[Site]) -> bool {
+        let omitted = sites_to_omit(diagnostics, &self.layout.modes);
+        let statements = &self.plan.parsed.statements;
+        let is_reset = |name: &String| statements.iter().any(|statement| statement.assigns.contains(name));
+        let moved = omitted.iter().filter(|(_, borrows)| !borrows).map(|(site, _)| &sites[*site as usize].name);
+        let reset: Vec<String> =
+            moved.filter(|name| is_reset(name) && !self.layout.reset.contains(*name)).cloned().collect();
+        if !reset.is_empty() {
+            self.layout.reset.extend(reset);
+            self.layout.modes.clear();
+            self.built.ended.clear();
+            return true;
+        }
+        for (site, borrows) in &omitted {
+            self.layout.modes.insert(*site, SiteMode::Omit);
+            let why = if *borrows { Ended::Borrowed } else { Ended::Moved };
+            self.built.ended.insert(sites[*site as usize].name.clone(), why(self.label.to_owned()));
+        }
+        !omitted.is_empty()
+    }
+
+    /// Levels may be what the borrow checker objects to.
+    fn flatten(&mut self, diagnostics: &[Diagnostic]) -> bool {
+        let is_worth_it = self.layout.form == Form::Levels && errors(diagnostics).any(is_about_borrowing);
+        if is_worth_it {
+            self.layout = Layout { form: Form::Flat, optimized: self.layout.optimized, ..Layout::default() };
+            self.built.ended.clear();
+        }
+        is_worth_it
+    }
+
+    /// An import of an earlier cell may have lost what it imports.
+    fn drop_import(&mut self, diagnostics: &[Diagnostic]) -> bool {
+        let Some(broken) = broken_import(self.plan, diagnostics) else { return false };
+        let (path, label) = (broken.path(), &broken.source.label);
+        self.built.notes.push(format!("`use {path}` of {label} is no more: it has nothing to import"));
+        self.plan.uses.retain(|import| !Arc::ptr_eq(import, &broken));
+        self.built.dropped_uses.push(broken);
+        true
+    }
+
+    /// What no glob of the user's imports may be a name of the prelude.
+    fn resort_to_prelude(&mut self, diagnostics: &[Diagnostic]) -> bool {
+        let unknown: BTreeSet<&str> = errors(diagnostics)
+            .filter(|error| error.is_unresolved_name())
+            .filter_map(Diagnostic::unresolved_name)
+            .collect();
+        let (found, reserve): (Vec<_>, Vec<_>) =
+            self.plan.reserve.drain(..).partition(|path| unknown.contains(path.rsplit("::").next().unwrap_or(path)));
+        let is_new = !found.is_empty();
+        self.plan.prelude.extend(found);
+        self.plan.reserve = reserve;
+        is_new
+    }
+
+    /// Names tell more often than rustc that a definition of an earlier cell is needed. One that is wrong by now must not
+    /// be in the way of a cell that does without it.
+    fn leave_out_broken(&mut self, diagnostics: &[Diagnostic]) -> bool {
+        let is_broken = |item: &Arc<Item>| {
+            let within =
+                |span: &Span| Arc::ptr_eq(&span.source, &item.source) && item.range.contains(&span.range.start);
+            errors(diagnostics).filter_map(Diagnostic::primary).any(within)
+        };
+        let before = self.plan.items.len();
+        self.plan.items.retain(|item| !is_broken(item));
+        let is_new = self.plan.items.len() < before;
+        if is_new && self.refused.is_none() {
+            self.refused = Some(diagnostics.to_vec());
+        }
+        is_new
+    }
+
+    /// There is nothing left to try: an excuse, or what rustc said of the whole.
+    fn give_up(mut self, diagnostics: Vec<Diagnostic>, variables: &BTreeMap<String, String>) -> Result<Built, Refusal> {
+        let diagnostics = self.refused.take().unwrap_or(diagnostics);
+        match excuse(self.plan, variables, &diagnostics) {
+            Some(note) => {
+                let Built { dropped_uses, mut notes, .. } = self.built;
+                notes.push(note);
+                Ok(Built { dropped_uses, notes, ..Built::default() })
+            }
+            None => Err(Refusal::Cell(diagnostics)),
+        }
+    }
+
+    fn finish(self, compiled: Compiled, generated: Generated, sites: &[Site]) -> Built {
+        let Compiled { library, types, warnings, link } = compiled;
+        let Built { dropped_uses, notes, mut ended, .. } = self.built;
+        let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
+            types.into_iter().partition(|(_, ty)| is_nameable(ty));
+        for (site, ty) in &unnameable {
+            let why = Ended::Unnameable { label: self.label.to_owned(), ty: ty.clone() };
+            ended.insert(sites[*site as usize].name.clone(), why);
+        }
+        let discard = unnameable.into_keys().collect();
+        Built { library, generated, types, discard, warnings, ended, dropped_uses, notes, link }
     }
 }
 
@@ -234,23 +330,6 @@ fn excuse(plan: &CellPlan, variables: &BTreeMap<String, String>, diagnostics: &[
     let names: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
     let are = if names.len() == 1 { "is" } else { "are" };
     Some(format!("{} {are} not defined yet; this cell is kept, and checked when it is used", names.join(", ")))
-}
-
-fn finish(
-    compiled: Compiled,
-    generated: Generated,
-    sites: &[Site],
-    mut ended: BTreeMap<String, Ended>,
-    label: &str,
-) -> Built {
-    let Compiled { library, types, warnings, link } = compiled;
-    let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
-        types.into_iter().partition(|(_, ty)| is_nameable(ty));
-    for site in unnameable.keys() {
-        ended.insert(sites[*site as usize].name.clone(), Ended::Unnameable(label.to_owned()));
-    }
-    let discard = unnameable.into_keys().collect();
-    Built { library, generated, types, discard, warnings, ended, link, ..Built::default() }
 }
 
 /// What is wrong with a text that could not be parsed, in rustc's words if it has any.

@@ -12,7 +12,7 @@ use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
 use crate::magics;
 use crate::publish::{MimeBundle, Publisher, StreamName};
-use crate::session::{Change, Session};
+use crate::session::{Change, Ended, Session};
 use crate::worker::Death;
 
 /// The name of that error.
@@ -97,10 +97,12 @@ pub(super) fn publish_notes(built: &Built, plan: &CellPlan, change: &Change, pub
         publisher.stream(StreamName::Stderr, shown.join("\n\n") + "\n");
     }
     let mut notes = [&change.notes[..], &built.notes].concat();
-    let outdated = &change.outdated;
-    if !outdated.is_empty() {
-        let names: Vec<String> = outdated.keys().map(|name| format!("`{name}`")).collect();
-        let types: BTreeSet<String> = outdated.values().map(|ty| format!("`{ty}`")).collect();
+    let outdated = change.ended.iter().filter_map(|(name, why)| match why {
+        Ended::Redefined(ty) => Some((format!("`{name}`"), format!("`{ty}`"))),
+        _ => None,
+    });
+    let (names, types): (Vec<String>, BTreeSet<String>) = outdated.unzip();
+    if !names.is_empty() {
         let types: Vec<String> = types.into_iter().collect();
         notes.push(format!("dropped, because {} changes: {}", types.join(", "), names.join(", ")));
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Session;
+use super::{Ended, Session};
 use crate::cell::{Item, Parsed, Use, identifiers_in};
 
 /// What a cell's definitions do to those before.
@@ -12,9 +12,11 @@ use crate::cell::{Item, Parsed, Use, identifiers_in};
 pub(crate) struct Change {
     /// The earlier definitions whose place they take.
     pub(crate) replaced: Vec<Arc<Item>>,
-    /// The variables whose type changes, directly or through other definitions, and the name that changes: their values
-    /// must not be read as the new type.
-    pub(crate) outdated: BTreeMap<String, String>,
+    /// The variables that end, and why: their type changes, directly or through other definitions, so that their values
+    /// must not be read as the new type; or a function has taken their name.
+    pub(crate) ended: BTreeMap<String, Ended>,
+    /// The names of those.
+    pub(crate) ends: BTreeSet<String>,
     /// The statics that have to begin again for the same reason, and the name that changes.
     pub(crate) restarted: BTreeMap<String, String>,
     /// Whether there may be values of what changes, behind `dyn Any` for example.
@@ -35,7 +37,11 @@ impl Session {
         let replaced: Vec<Arc<Item>> = self.items.iter().filter(in_the_way).cloned().collect();
         let changed = self.changed_shapes(parsed, &replaced);
         let holds = |ty: &str| identifiers_in(ty).find(|name| changed.contains(*name)).map(str::to_owned);
-        let outdated = self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), holds(ty)?))).collect();
+        let outdated =
+            self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), Ended::Redefined(holds(ty)?))));
+        let values = parsed.items.iter().filter(|new| new.namespaces.values && self.variables.contains_key(&new.key));
+        let hidden = values.map(|new| (new.key.clone(), Ended::Hidden(parsed.source.label.clone())));
+        let ended: BTreeMap<String, Ended> = outdated.chain(hidden).collect();
         let remaining = self.items.iter().filter(|item| !replaced.iter().any(|gone| Arc::ptr_eq(gone, item)));
         let restarted: BTreeMap<String, String> = remaining
             .flat_map(|item| item.statics.iter().map(move |part| (item, part)))
@@ -43,7 +49,8 @@ impl Session {
             .filter(|(key, _)| self.statics.get(key).is_some_and(|known| known.loaded))
             .collect();
         let reshapes = !changed.is_disjoint(&self.used);
-        Change { notes: notes(parsed, &replaced, &restarted), replaced, outdated, restarted, reshapes }
+        let ends = ended.keys().cloned().collect();
+        Change { notes: notes(parsed, &replaced, &restarted), replaced, ended, ends, restarted, reshapes }
     }
 
     /// The names whose meaning as a part of types changes.
@@ -104,7 +111,7 @@ mod tests {
             session.commit_definitions(&parsed, change, &[]);
         }
         session.variables = types.iter().map(|ty| (format!("v: {ty}"), (*ty).to_owned())).collect();
-        let outdated = session.change(&split("In[9]", redefinition, &BTreeMap::new()).unwrap(), &[]).outdated;
+        let outdated = session.change(&split("In[9]", redefinition, &BTreeMap::new()).unwrap(), &[]).ended;
         let expected: Vec<String> = expected.iter().map(|ty| format!("v: {ty}")).collect();
         assert_eq!(outdated.into_keys().collect::<Vec<_>>(), expected);
     }

@@ -8,7 +8,9 @@ pub(crate) enum Ended {
     /// It borrowed from another variable.
     Borrowed(String),
     /// Its type, of a closure for example, has no name.
-    Unnameable(String),
+    Unnameable { label: String, ty: String },
+    /// The cell of this label defined something else of its name.
+    Hidden(String),
     /// A type that it holds was redefined.
     Redefined(String),
     /// Its type, this one, cannot be named where later cells run: it is private to a module.
@@ -27,10 +29,13 @@ impl Ended {
             Ended::Borrowed(label) => format!(
                 "`{name}` of {label} borrows from something that ends with its cell, so it ended too; keep an owned value, such as a clone, instead"
             ),
-            Ended::Unnameable(label) => format!(
-                "`{name}` of {label} has a type without a name (that of a closure, for example), so it ended with its cell; \
-                write a `fn`, or box it: `let {name}: Box<dyn Fn(…) -> …> = Box::new(…)`"
-            ),
+            Ended::Unnameable { label, ty } => {
+                format!(
+                    "`{name}` of {label} has a type without a name, so it ended with its cell; {}",
+                    way_out(name, ty)
+                )
+            }
+            Ended::Hidden(label) => format!("`{name}` is what {label} defines; the variable of this name ended there"),
             Ended::Redefined(ty) => {
                 format!("`{name}` was dropped when its type `{ty}` was redefined; run its definition again")
             }
@@ -39,5 +44,16 @@ impl Ended {
             ),
             Ended::Lost(cause) => format!("`{name}` was lost with its process ({cause}); run its definition again"),
         }
+    }
+}
+
+/// How a variable of a type without a name can be kept.
+fn way_out(name: &str, ty: &str) -> String {
+    if ty.starts_with("{closure") {
+        format!("write a `fn`, or box the closure: `let {name}: Box<dyn Fn(…) -> …> = Box::new(…)`")
+    } else if ty.contains("iter::") {
+        format!("collect it, or box it: `let {name}: Box<dyn Iterator<Item = …>> = Box::new(…)`")
+    } else {
+        "it holds a closure or something else that only its own cell can name; keep what it yields instead, or box it as a `dyn` trait".to_owned()
     }
 }
