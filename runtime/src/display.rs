@@ -32,12 +32,14 @@ mod debug;
 mod rich;
 mod sink;
 mod table;
+mod updatable;
 
 pub use bundle::{Content, MimeBundle};
-pub use calls::{DisplayHandle, clear_output, display, display_bundle, update_display, update_with_bundle};
+pub use calls::{DisplayHandle, clear_output, display, display_bundle, update_display};
 pub use choice::{Absent, Answer, ByDebug, ByEvcxr, ByItself, ByRich, ByType, Probe};
 pub use rich::{Html, Jpeg, Json, Latex, Markdown, Png, Rich, Svg, Text, VegaLite};
 pub use sink::{Event, set_sink};
+pub use updatable::Updatable;
 
 pub(crate) use choice::without_paths;
 pub(crate) use sink::emit;

@@ -30,6 +30,7 @@ pub(super) fn prepare(role: Role, data: BTreeMap<String, String>, metadata: BTre
             Ok(value) => drop(shown.data.insert(mime_type, value)),
             Err(error) => {
                 shown.complain(&format!("cannot show this as `{mime_type}`, because it is not valid JSON: {error}"));
+                // Plain text that comes with it takes its place: it is sorted behind.
                 shown.data.insert("text/plain".to_owned(), content.into());
             }
         }

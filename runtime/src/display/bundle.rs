@@ -119,14 +119,9 @@ impl MimeBundle {
         }
     }
 
-    /// The representations and the metadata, each by MIME type. There is always a `text/plain`.
+    /// The representations and the metadata, each by MIME type.
     #[must_use]
-    pub fn into_parts(mut self) -> (BTreeMap<String, Content>, BTreeMap<String, String>) {
-        if !self.contents.contains_key("text/plain") {
-            let types: Vec<&str> = self.contents.keys().map(String::as_str).collect();
-            let text = Content::Text(format!("<{}>", types.join(", ")));
-            self.contents.insert("text/plain".to_owned(), text);
-        }
+    pub fn into_parts(self) -> (BTreeMap<String, Content>, BTreeMap<String, String>) {
         (self.contents, self.metadata)
     }
 }

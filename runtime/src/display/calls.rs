@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::sink::{Event, emit};
-use super::{MimeBundle, Rich};
+use super::{MimeBundle, Rich, Updatable};
 
 /// Something that has been displayed, and can be changed: Python's `DisplayHandle`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -16,9 +16,9 @@ pub struct DisplayHandle {
 }
 
 impl DisplayHandle {
-    /// The handle of what is, or will be, displayed under this name.
-    pub fn new(display_id: impl Into<String>) -> DisplayHandle {
-        DisplayHandle { id: display_id.into() }
+    /// The handle of what is, or will be, displayed under this name: a text, or another handle.
+    pub fn new(display_id: impl AsRef<str>) -> DisplayHandle {
+        DisplayHandle { id: display_id.as_ref().to_owned() }
     }
 
     /// Its name.
@@ -35,8 +35,15 @@ impl DisplayHandle {
     /// Replaces what has been displayed under this name, wherever it stands in the notebook.
     ///
     /// Where updates come faster than people can see, only the last one of each 20 ms is shown.
-    pub fn update(&self, value: impl Rich) {
-        update_with_bundle(Some(value.mime_bundle()), self);
+    pub fn update(&self, value: impl Updatable) {
+        self.update_bundle(value.bundle());
+    }
+
+    /// What [`update_display!`](crate::update_display!) expands to. Nothing changes for a value that has shown itself.
+    pub fn update_bundle(&self, bundle: Option<MimeBundle>) {
+        if let Some(bundle) = bundle.filter(|bundle| !bundle.is_empty()) {
+            emit(Event::Update { bundle, id: self.id.clone() });
+        }
     }
 }
 
@@ -61,7 +68,7 @@ pub fn display(value: impl Rich) -> DisplayHandle {
 
 /// Replaces what is displayed under `display_id` by a value that is [`Rich`]. The macro of the same name takes any value.
 pub fn update_display(value: impl Rich, display_id: impl AsRef<str>) {
-    update_with_bundle(Some(value.mime_bundle()), display_id);
+    DisplayHandle::new(display_id).update_bundle(Some(value.mime_bundle()));
 }
 
 /// Removes the output of the cell; with `wait`, only when there is new output to take its place.
@@ -71,18 +78,11 @@ pub fn clear_output(wait: bool) {
 
 /// What [`display!`](crate::display!) expands to. Nothing is shown for a value that has shown itself.
 pub fn display_bundle(bundle: Option<MimeBundle>, display_id: Option<&str>) -> DisplayHandle {
-    let handle = DisplayHandle::new(display_id.map_or_else(new_id, str::to_owned));
+    let handle = DisplayHandle { id: display_id.map_or_else(new_id, str::to_owned) };
     if let Some(bundle) = bundle.filter(|bundle| !bundle.is_empty()) {
         emit(Event::Display { bundle, id: handle.id.clone() });
     }
     handle
-}
-
-/// What [`update_display!`](crate::update_display!) expands to.
-pub fn update_with_bundle(bundle: Option<MimeBundle>, display_id: impl AsRef<str>) {
-    if let Some(bundle) = bundle.filter(|bundle| !bundle.is_empty()) {
-        emit(Event::Update { bundle, id: display_id.as_ref().to_owned() });
-    }
 }
 
 /// A name that no other display has, in this session or another.
@@ -130,7 +130,7 @@ macro_rules! update_display {
         $crate::update_display!($value, $id)
     };
     ($value:expr, $id:expr $(,)?) => {
-        $crate::display::update_with_bundle($crate::representation!($value), &$id)
+        $crate::display::DisplayHandle::new(&$id).update_bundle($crate::representation!($value))
     };
 }
 

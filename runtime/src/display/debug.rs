@@ -11,8 +11,8 @@ use crate::interrupt::checkpoint;
 /// How many lines are shown.
 const LINES: usize = 2_000;
 
-/// How many bytes are shown. Front ends become slow with text of some megabytes.
-const BYTES: usize = 1 << 20;
+/// How many bytes are shown, for front ends break long lines: as many as 2,000 lines of 100 characters have.
+const BYTES: usize = 200_000;
 
 /// The representations of a value that has a `Debug` form: that, and a table if it is one. `None` for `()`.
 pub(super) fn bundle(value: &dyn Debug, type_name: &str) -> Option<MimeBundle> {
@@ -62,7 +62,7 @@ impl Write for Limited {
         self.lines += breaks.by_ref().count();
         self.text.push_str(&piece[..fits]);
         if fits < piece.len() {
-            self.cut = Some("1 MiB");
+            self.cut = Some("200,000 bytes");
             return Err(fmt::Error);
         }
         Ok(())
@@ -94,8 +94,8 @@ mod tests {
         assert!(shown.ends_with("b\n… cut after 2,000 lines; `println!(\"{:?}\", …)` prints all of it"), "{shown}");
         let shown = text_of(&Endless("é"));
         assert_eq!(shown.lines().next().map(str::len), Some(BYTES));
-        assert!(shown.contains("\n… cut after 1 MiB;"));
-        assert!(text_of(&"x".repeat(3 << 20)).contains("cut after 1 MiB"));
+        assert!(shown.contains("\n… cut after 200,000 bytes;"));
+        assert!(text_of(&"x".repeat(3 << 20)).contains("cut after 200,000 bytes"));
     }
 
     #[test]

@@ -10,8 +10,7 @@ use super::MimeBundle;
 /// [`display!`](crate::display!).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how it is shown",
-    note = "`display(x)` and `update_display(x, display_id = handle)` take any value where they are called by name; \
-            elsewhere, implement `Rich`, or wrap the value: `Text(format!(\"{{x:?}}\"))`, `Html(…)`, `Markdown(…)`"
+    note = "implement `Rich` for it, or say what it is: `Text(…)`, `Html(…)`, `Markdown(…)`"
 )]
 pub trait Rich {
     /// The representations.

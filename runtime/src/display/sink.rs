@@ -51,9 +51,11 @@ pub(crate) fn emit(event: Event) {
 
 fn print(event: Event) {
     let (Event::Result(bundle) | Event::Display { bundle, .. } | Event::Update { bundle, .. }) = event else { return };
-    let (mut contents, _) = bundle.into_parts();
-    if let Some(Content::Text(text)) = contents.remove("text/plain") {
-        // Nothing can be done about a closed stdout.
-        let _ = writeln!(io::stdout(), "{text}");
-    }
+    let (contents, _) = bundle.into_parts();
+    let text = match contents.get("text/plain") {
+        Some(Content::Text(text)) => text.clone(),
+        _ => format!("<{}>", contents.into_keys().collect::<Vec<_>>().join(", ")),
+    };
+    // Nothing can be done about a closed stdout.
+    let _ = writeln!(io::stdout(), "{text}");
 }
