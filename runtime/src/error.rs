@@ -94,6 +94,18 @@ impl fmt::Display for ExceptionGroup {
 
 impl Error for ExceptionGroup {}
 
+/// The queue was shut down: Python's `asyncio.QueueShutDown`, raised by `put` and `get`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueShutDown;
+
+impl fmt::Display for QueueShutDown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue was shut down")
+    }
+}
+
+impl Error for QueueShutDown {}
+
 macro_rules! with_message {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -210,6 +222,8 @@ fn name_and_message(payload: &(dyn Any + Send)) -> (&'static str, String) {
         ("KeyboardInterrupt", String::new())
     } else if payload.is::<CancelledError>() {
         ("CancelledError", String::new())
+    } else if let Some(error) = payload.downcast_ref::<QueueShutDown>() {
+        ("QueueShutDown", error.to_string())
     } else if let Some(error) = payload.downcast_ref::<RuntimeError>() {
         ("RuntimeError", error.message.clone())
     } else if let Some(error) = payload.downcast_ref::<InvalidStateError>() {

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// A source of items that may have to be waited for: Python's asynchronous iterator. Its methods need this trait in scope;
-/// notebook cells have it.
+/// A source of items that may have to be waited for: Python's asynchronous iterator. The types of this crate have its methods
+/// also without the trait in scope.
 ///
 /// ```
 /// use asyncio::{AsyncIterator, generator, sleep};
@@ -54,6 +54,29 @@ pub trait AsyncIterator {
         all
     }
 }
+
+/// Gives a type the methods of its [`AsyncIterator`] without the trait in scope, as notebook cells have it.
+macro_rules! inherent_iteration {
+    (impl [$($generics:tt)*] $name:ty, $item:ty) => {
+        impl<$($generics)*> $name {
+            /// The next item, `None` at the end. See [`AsyncIterator`](crate::AsyncIterator).
+            pub async fn next(&mut self) -> Option<$item> {
+                $crate::iterate::AsyncIterator::next(self).await
+            }
+
+            /// Calls `function` with each item that is still to come.
+            pub async fn for_each(self, function: impl FnMut($item)) {
+                $crate::iterate::AsyncIterator::for_each(self, function).await;
+            }
+
+            /// All items that are still to come, in a collection.
+            pub async fn collect<C: Default + Extend<$item>>(self) -> C {
+                $crate::iterate::AsyncIterator::collect(self).await
+            }
+        }
+    };
+}
+pub(crate) use inherent_iteration;
 
 impl<I: AsyncIterator> AsyncIterator for &mut I {
     type Item = I::Item;
@@ -103,6 +126,8 @@ impl<T> AsyncIterator for AsyncGenerator<'_, T> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 }
+
+inherent_iteration!(impl ['a, T] AsyncGenerator<'a, T>, T);
 
 impl<T> std::fmt::Debug for AsyncGenerator<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

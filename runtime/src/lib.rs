@@ -34,6 +34,7 @@ pub mod interrupt;
 mod iterate;
 mod report;
 mod state;
+pub mod sync;
 mod task;
 mod thread_id;
 mod time;
@@ -58,6 +59,10 @@ pub use interrupt::catch_interrupt;
 pub use iterate::{AsyncGenerator, AsyncIterator, Yielder, generator};
 pub use report::{ExceptionHandler, Report};
 pub use std::future::Future;
+pub use sync::{
+    Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, LifoQueue, Lock, PriorityQueue, Queue, QueueEmpty,
+    QueueFull, QueueShutDown, Semaphore,
+};
 pub use task::{AnyTask, Task, all_tasks, current_task};
 pub use time::{Seconds, Sleep, sleep};
 pub use timer::{show_timer, start_timer};

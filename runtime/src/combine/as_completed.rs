@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::alarm::Alarm;
 use crate::current;
 use crate::error::TimeoutError;
-use crate::iterate::AsyncIterator;
+use crate::iterate::{AsyncIterator, inherent_iteration};
 use crate::state::callback::Callback;
 use crate::state::waiter::Waiter;
 use crate::task::{AnyTask, Task};
@@ -94,6 +94,8 @@ impl<T> AsyncIterator for AsCompleted<T> {
     }
 }
 
+inherent_iteration!(impl [T] AsCompleted<T>, T);
+
 impl<T> std::fmt::Debug for AsCompleted<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "<AsCompleted left={}>", self.arrivals.left())
@@ -115,6 +117,8 @@ impl<T> AsyncIterator for AsCompletedWithin<T> {
         self.inner.arrival().await
     }
 }
+
+inherent_iteration!(impl [T] AsCompletedWithin<T>, Result<T, TimeoutError>);
 
 /// Who has ended and was not asked for yet; needs no types.
 struct Arrivals {

@@ -164,7 +164,7 @@ impl State {
     fn task_ended(&self, task: &Rc<AnyCell>) {
         self.tasks.borrow_mut().retain(|other| !Rc::ptr_eq(other, task));
         if self.tasks.borrow().is_empty() {
-            let last = self.last.borrow_mut().take();
+            let last = self.last.borrow().clone();
             if let Some(last) = last {
                 last.release();
             }
@@ -249,19 +249,20 @@ impl TaskGroup {
     /// Waits until no task is left. A cancellation from outside aborts the group, but does not end the waiting.
     fn poll_last(&self, cx: &mut Context<'_>, cancelled: &mut bool) -> Poll<()> {
         loop {
-            if self.state.tasks.borrow().is_empty() {
-                return Poll::Ready(());
-            }
-            let waiter = Rc::clone(self.state.last.borrow_mut().get_or_insert_with(Waiter::heeding));
-            match waiter.poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(outcome) => {
-                    drop(self.state.last.take());
-                    if outcome.is_err() && !self.state.aborting.get() {
-                        *cancelled = true;
-                        self.state.abort();
-                    }
+            let waiter = self.state.last.borrow().clone();
+            let Some(waiter) = waiter else {
+                if self.state.tasks.borrow().is_empty() {
+                    return Poll::Ready(());
                 }
+                self.state.last.replace(Some(Waiter::heeding()));
+                continue;
+            };
+            // Also when the last task has ended: a cancellation in the same turn counts.
+            let Poll::Ready(outcome) = waiter.poll(cx) else { return Poll::Pending };
+            self.state.last.replace(None);
+            if outcome.is_err() && !self.state.aborting.get() {
+                *cancelled = true;
+                self.state.abort();
             }
         }
     }

@@ -20,8 +20,8 @@ use crate::time::Seconds;
 /// 0, negative numbers and NaN allow no time at all: only what has ended already gives its result. Infinity is no limit.
 /// [`timeout`](crate::timeout) is the cheaper way to limit a future: it needs no task.
 ///
-/// Not cancel-safe: a result that came in the turn of the cancellation is lost. Dropping the future cancels the task
-/// without waiting for its end.
+/// When the task ends in the same turn in which the waiting is cancelled, its result wins and the cancellation is forgotten,
+/// as in Python 3.11 (not so in 3.12): nothing is lost. Dropping the future cancels the task without waiting for its end.
 ///
 /// # Errors
 /// [`TimeoutError`] when the time was over and the task has been cancelled.
@@ -64,8 +64,8 @@ async fn limit(task: AnyTask, timeout: Duration) -> Result<(), TimeoutError> {
             drop(told);
             if cell.head.is_pending() {
                 cancel_and_wait(&cell).await;
+                raise_cancelled();
             }
-            raise_cancelled();
         }
     }
     if cell.head.is_pending() {

@@ -42,6 +42,12 @@ impl Exception {
         Self::plain("Exception", message.into())
     }
 
+    /// As if by `panic!(message)`.
+    #[must_use]
+    pub fn panic(message: impl Into<String>) -> Self {
+        Self::plain("panic", message.into())
+    }
+
     /// An error as an exception: its type's name and its message.
     ///
     /// ```

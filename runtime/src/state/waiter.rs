@@ -64,6 +64,13 @@ impl Waiter {
         Rc::new(Self { state: Cell::new(State::Waiting), heeds, inner: Cell::new(None), waker: Cell::new(None) })
     }
 
+    /// Makes the waiter new again, for the next wait of its only owner.
+    pub(crate) fn reset(&self) {
+        self.state.set(State::Waiting);
+        drop(self.waker.take());
+        drop(self.inner.take());
+    }
+
     /// Whether it has been neither released nor cancelled.
     pub(crate) fn is_waiting(&self) -> bool {
         self.state.get() == State::Waiting

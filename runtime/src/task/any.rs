@@ -53,6 +53,17 @@ impl AnyTask {
         self.cell.cancel()
     }
 
+    /// How many cancellations of the task have not been taken back, as [`Task::cancelling`](crate::Task::cancelling).
+    #[must_use]
+    pub fn cancelling(&self) -> u32 {
+        self.cell.head.cancels.get()
+    }
+
+    /// Takes one cancellation back, as [`Task::uncancel`](crate::Task::uncancel).
+    pub fn uncancel(&self) -> u32 {
+        self.cell.uncancel()
+    }
+
     /// The exception that ended the task, as [`Task::exception`](crate::Task::exception).
     ///
     /// # Panics

@@ -173,9 +173,9 @@ impl AnyCell {
         if let Some(inner) = head.awaits.take() {
             let delivered = inner.cancel();
             head.awaits.set(Some(inner));
-            if delivered {
-                return true;
-            }
+            // What cannot be cancelled any more wakes the task by itself, and so does what was cancelled just now.
+            head.must_cancel.set(!delivered);
+            return true;
         }
         head.must_cancel.set(true);
         if let Some(waker) = head.waker.take() {
