@@ -109,6 +109,12 @@ def test_no_value_is_read_as_something_else(kernel, case):
     assert kernel.ok("other").value == "5"
 
 
+def test_a_panic_keeps_variables_that_something_borrows_from(kernel):
+    kernel.ok("let mut v = vec![1, 2];")
+    kernel.fails('let first = v.iter_mut().next().unwrap();\n*first = 5;\nv.push(7);\npanic!("no")')
+    assert kernel.ok("v").value == "[5, 2, 7]"
+
+
 def test_dbg_shows_the_place_and_the_text_of_the_user(kernel):
     kernel.ok("async fn two() -> u8 { 2 }\nfn f(x: u8) -> u8 {\n    dbg!(x + 1)\n}")
     request = kernel.ok("dbg!(f(1), two().await)")

@@ -35,6 +35,9 @@ pub(crate) enum Form {
     /// In levels, so that a panic loses no variable.
     #[default]
     Levels,
+    /// In one level, so that a panic loses no variable of earlier cells: for code that uses a variable beside what
+    /// borrows from it.
+    OneLevel,
     /// One after the other, as the user wrote them: what the borrow checker's messages should be about, and the way
     /// out for code that closures make invalid.
     Flat,
@@ -167,7 +170,15 @@ impl Writer<'_> {
         for (index, statement) in statements.iter().enumerate() {
             self.out.line_breaks_of(&source.text[at..statement.range.start]);
             at = statement.range.end;
-            let may_open = self.layout.form == Form::Levels && !held.iter().any(|held| held.contains(&index));
+            let form_allows = match self.layout.form {
+                Form::Levels => true,
+                // What the cell itself has made so far must not be captured.
+                Form::OneLevel => {
+                    levels.is_empty() && statements[..index].iter().all(|earlier| earlier.binds.is_empty())
+                }
+                Form::Flat => false,
+            };
+            let may_open = form_allows && !held.iter().any(|held| held.contains(&index));
             if may_open && worth_a_level && !statement.harmless {
                 worth_a_level = false;
                 self.out.glue("let __boucle_ending = __boucle.run(|| {");

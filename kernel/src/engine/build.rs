@@ -173,11 +173,17 @@ impl Attempt<'_> {
         !omitted.is_empty()
     }
 
-    /// Levels may be what the borrow checker objects to.
+    /// Levels may be what the borrow checker objects to; then there have to be fewer.
     fn flatten(&mut self, diagnostics: &[Diagnostic]) -> bool {
-        let is_worth_it = self.layout.form == Form::Levels && errors(diagnostics).any(is_about_borrowing);
+        let form = match self.layout.form {
+            Form::Levels if self.plan.takes.is_empty() => Form::Flat,
+            Form::Levels => Form::OneLevel,
+            Form::OneLevel => Form::Flat,
+            Form::Flat => return false,
+        };
+        let is_worth_it = errors(diagnostics).any(is_about_borrowing);
         if is_worth_it {
-            self.layout = Layout { form: Form::Flat, optimized: self.layout.optimized, ..Layout::default() };
+            self.layout = Layout { form, optimized: self.layout.optimized, ..Layout::default() };
             self.built.ended.clear();
         }
         is_worth_it
