@@ -104,7 +104,12 @@ impl Reader {
     }
 
     async fn keep_pace(&mut self) {
-        tokio::time::sleep_until(self.pace.next(Instant::now())).await;
+        let now = Instant::now();
+        let next = self.pace.next(now);
+        // Even a sleep that is over already takes up to a millisecond.
+        if next > now {
+            tokio::time::sleep_until(next).await;
+        }
     }
 
     async fn answer(&self) {
