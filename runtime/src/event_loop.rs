@@ -4,13 +4,14 @@
 mod calls;
 mod run;
 mod virtual_time;
+pub(crate) mod watch;
 
 use std::fmt;
 use std::future::IntoFuture;
 use std::rc::Rc;
 
 pub use calls::{Handle, LoopHandle, TimerHandle};
-pub use run::run;
+pub use run::{Runner, run};
 
 use crate::current;
 use crate::driver;

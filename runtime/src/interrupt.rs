@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use signal::assume_external_source;
-pub(crate) use signal::listen;
+pub(crate) use signal::{listen, replace_signal};
 
 use crate::error::{KeyboardInterrupt, raise_interrupt};
 use crate::thread_id;

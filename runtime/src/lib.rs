@@ -33,10 +33,12 @@ pub mod futures;
 pub mod interrupt;
 mod iterate;
 mod report;
+pub mod signal;
 mod state;
 pub mod sync;
 mod task;
 mod thread_id;
+mod threads;
 mod time;
 mod timer;
 
@@ -51,7 +53,7 @@ pub use error::{
     ValueError,
 };
 pub use event_loop::{
-    EventLoop, Handle, LoopHandle, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
+    EventLoop, Handle, LoopHandle, Runner, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
     new_event_loop, run, set_event_loop,
 };
 pub use futures::constructor::Future;
@@ -64,5 +66,6 @@ pub use sync::{
     QueueFull, QueueShutDown, Semaphore,
 };
 pub use task::{AnyTask, Task, all_tasks, current_task};
+pub use threads::{ConcurrentFuture, InExecutor, run_coroutine_threadsafe, to_thread};
 pub use time::{Seconds, Sleep, sleep};
 pub use timer::{show_timer, start_timer};

@@ -1,5 +1,6 @@
-//! `run`: a whole asynchronous program in one call, as Python's `asyncio.run`. For ordinary `main` functions.
+//! `run` and `Runner`: a whole asynchronous program in one call or a few, as Python's `asyncio.run`. For `main` functions.
 
+use std::fmt;
 use std::future::IntoFuture;
 
 use super::{EventLoop, new_event_loop, set_event_loop};
@@ -25,24 +26,65 @@ where
     if current::is_running() {
         misuse("asyncio.run() cannot be called from a running event loop");
     }
-    let program = Program::start();
-    let task = program.event_loop.create_task(main);
-    program.complete(&task.as_any());
-    // Ended well by now, so this takes no further turn that anybody could see.
-    program.event_loop.run_until_complete(task)
+    Runner::new().run(main)
 }
 
-/// A loop that is wound up however the program ends.
-struct Program {
+/// Several main coroutines on one loop, which is wound up in the end: Python's `asyncio.Runner`.
+///
+/// Dropping it cancels the tasks that are left, runs them to their ends, and closes the loop; no loop is current afterwards.
+///
+/// ```
+/// let runner = asyncio::Runner::new();
+/// let one = runner.run(async { 1 });
+/// assert_eq!(runner.run(async move { one + 1 }), 2);
+/// runner.close();
+/// ```
+pub struct Runner {
     event_loop: EventLoop,
 }
 
-impl Program {
+impl Runner {
+    /// A runner with a new loop.
+    ///
+    /// # Panics
+    /// As [`new_event_loop`].
     #[track_caller]
-    fn start() -> Self {
-        let event_loop = new_event_loop();
-        set_event_loop(&event_loop);
-        Self { event_loop }
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it asks the system for descriptors, and may be refused")]
+    pub fn new() -> Self {
+        Self { event_loop: new_event_loop() }
+    }
+
+    /// Its loop.
+    #[must_use]
+    pub fn get_loop(&self) -> EventLoop {
+        self.event_loop.clone()
+    }
+
+    /// Runs `main` to its end and returns its result; other tasks stay for the next run. Its loop is the current one from
+    /// now on.
+    ///
+    /// # Panics
+    /// As [`run`]; the message is "Runner.run() cannot be called from a running event loop".
+    #[track_caller]
+    pub fn run<F>(&self, main: F) -> F::Output
+    where
+        F: IntoFuture,
+        F::IntoFuture: 'static,
+        F::Output: 'static,
+    {
+        if current::is_running() {
+            misuse("Runner.run() cannot be called from a running event loop");
+        }
+        set_event_loop(&self.event_loop);
+        let mut task = self.event_loop.create_task(main);
+        self.complete(&task.as_any());
+        task.take()
+    }
+
+    /// Winds up, as dropping the runner does.
+    pub fn close(self) {
+        drop(self);
     }
 
     fn complete(&self, main: &AnyTask) {
@@ -65,7 +107,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for Runner {
     fn drop(&mut self) {
         let left = self.event_loop.all_tasks();
         for task in &left {
@@ -79,5 +121,11 @@ impl Drop for Program {
         }
         set_event_loop(None);
         self.event_loop.close();
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Runner of {:?}>", self.event_loop)
     }
 }

@@ -4,6 +4,14 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The program hears SIGINT itself, by `add_signal_handler`.
+static REPLACED: AtomicBool = AtomicBool::new(false);
+
+/// Says whether a handler of the program takes the place of the interrupt.
+pub(crate) fn replace_signal(replaced: bool) {
+    REPLACED.store(replaced, Ordering::Relaxed);
+}
+
 static EXTERNAL: AtomicBool = AtomicBool::new(false);
 
 /// Declares that the program itself calls [`request`](super::request), so that running a loop leaves SIGINT alone.
@@ -64,6 +72,9 @@ fn start() {
 /// expect of any other program.
 #[cfg(unix)]
 fn deliver() {
+    if REPLACED.load(Ordering::Relaxed) {
+        return;
+    }
     if super::is_pending() && !super::is_loop_driven() {
         // SAFETY: both calls take plain integers; restoring the default action and raising is how a process ends
         // by a signal it caught.

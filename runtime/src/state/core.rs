@@ -1,7 +1,9 @@
 //! One event loop's own record: its gate, its timers, its pending tasks, and whether it runs.
 //! The public handle is `EventLoop`; tasks refer back to it weakly.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +29,8 @@ pub(crate) struct Core {
     /// A handle of this turn raised `KeyboardInterrupt`.
     pub(crate) interrupted: Cell<bool>,
     pub(crate) closed: Cell<bool>,
+    /// What lives as long as the loop is open: readers, writers, signal handlers, by number.
+    pub(crate) attached: RefCell<HashMap<u64, Rc<dyn Any>>>,
     pub(crate) handler: RefCell<Option<ExceptionHandler>>,
     /// Tells loops apart in `Debug`; counts all loops of the process.
     pub(crate) number: u64,
@@ -46,6 +50,7 @@ impl Core {
             stopping: Cell::new(false),
             interrupted: Cell::new(false),
             closed: Cell::new(false),
+            attached: RefCell::default(),
             handler: RefCell::default(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             engine,
@@ -74,6 +79,7 @@ impl Core {
         self.closed.set(true);
         self.gate.close();
         self.timers.clear();
+        drop(self.attached.take());
         loop {
             // One at a time: a destructor may run anything, except that nothing can join a closed loop.
             let Some(cell) = self.tasks.borrow_mut().any() else { break };

@@ -99,7 +99,6 @@ impl Engine {
     }
 
     /// Time does not jump while the returned guard lives, because a thread is at work for this one.
-    #[expect(dead_code, reason = "for `to_thread`")]
     pub(crate) fn work_outside(self: &Rc<Self>) -> Outside {
         self.threads.set(self.threads.get() + 1);
         Outside { engine: Rc::clone(self) }
