@@ -6,6 +6,7 @@
 mod build;
 mod commands;
 mod configuration;
+mod crate_progress;
 mod dependencies;
 mod documentation;
 mod options;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 
 pub(crate) use crate::cell::IsComplete;
 use crate::cell::{self, CellPlan, Generated, Item, Parsed, Purpose, UserPiece};
+use crate::compile::deps::Bundle;
 use crate::compile::runtime::{self, Runtime};
 use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
@@ -203,6 +205,7 @@ impl Engine {
             true => {
                 let run = Run {
                     cell: 0,
+                    crates: self.ready()?.compiler.crates().map(Bundle::library).into_iter().collect(),
                     library: built.library.clone(),
                     forget: self.session.take_dropped(),
                     discard: built.discard.clone(),
@@ -233,7 +236,9 @@ impl Engine {
         publisher: &Publisher,
     ) -> Result<(CellPlan, Built, Change), ErrorReport> {
         self.prepare(Some(publisher)).await?;
+        self.refresh_dependencies(publisher).await?;
         let mut parsed = self.split(text, part).await?;
+        self.add_extern_crates(&parsed.extern_crates, publisher).await?;
         let opt_level = part.opt_level.or(self.options.opt_level);
         let mut conflicting = Vec::new();
         loop {

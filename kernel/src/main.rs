@@ -27,6 +27,9 @@ use tracing_subscriber::EnvFilter;
 use args::{Arguments, Command};
 
 fn main() -> ExitCode {
+    if let Some(code) = compile::deps::wrapper::become_rustc() {
+        return code;
+    }
     log_to_stderr();
     match run(Arguments::parse().command) {
         Ok(code) => code,

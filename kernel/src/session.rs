@@ -10,12 +10,15 @@ use std::sync::Arc;
 use boucle_wire::Stored;
 
 use crate::cell::{CellPlan, Item, ItemKind, ItemMacros, Known, Parsed, Source, Static, Use};
+use crate::compile::deps::Dependencies;
 pub(crate) use change::Change;
 pub(crate) use ended::Ended;
 
 /// The state of one notebook, apart from the values, which live in the worker.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    /// The crates that it has asked for and got.
+    dependencies: Dependencies,
     /// The current definitions, oldest first.
     items: Vec<Arc<Item>>,
     uses: Vec<Arc<Use>>,
@@ -43,6 +46,11 @@ impl Session {
         let Session { items, uses, variables, statics, epoch, .. } = self;
         let Change { replaced, ends, restarted, reshapes, .. } = change;
         Known { items, uses, variables, statics, replaced, ends, restarted, epoch: epoch + u32::from(*reshapes) }
+    }
+
+    /// The crates that the notebook has added.
+    pub(crate) fn dependencies(&self) -> &Dependencies {
+        &self.dependencies
     }
 
     /// The variables and their types.
@@ -151,6 +159,18 @@ impl Session {
             }
             self.uses.push(new.clone());
         }
+    }
+
+    /// Takes over a set of crates, and forgets the variables whose types are of another build of one.
+    pub(crate) fn commit_dependencies(&mut self, dependencies: Dependencies, change: Change) {
+        self.dependencies = dependencies;
+        for (name, why) in change.ended {
+            self.forget(&name, why);
+        }
+        for key in change.restarted.into_keys() {
+            self.restart(key);
+        }
+        self.epoch += u32::from(change.reshapes);
     }
 
     /// The statics of this key begin again in the next cell that uses them.

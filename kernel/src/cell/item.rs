@@ -85,6 +85,8 @@ pub(crate) enum ItemKind {
     Macro { makes_items: Option<BTreeSet<String>> },
     /// A call of a macro that makes items.
     MacroCall,
+    /// An `extern crate`, which may bring in macros that do not name it.
+    ExternCrate,
     /// A function, constant, module or anything else that can be compiled again wherever it is used.
     Other,
 }
@@ -100,7 +102,7 @@ impl Item {
     pub(crate) fn shapes(&self) -> Vec<String> {
         match &self.kind {
             ItemKind::Type | ItemKind::Trait | ItemKind::Macro { .. } => vec![self.key.clone()],
-            ItemKind::Static => Vec::new(),
+            ItemKind::Static | ItemKind::ExternCrate => Vec::new(),
             ItemKind::MacroCall => self.provides.iter().cloned().collect(),
             // An associated type may be a part of other types.
             ItemKind::Impl { header, .. } if self.mentions.contains("type") => header.iter().cloned().collect(),

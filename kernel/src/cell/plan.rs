@@ -262,7 +262,7 @@ fn reachable(candidates: &[&Arc<Item>], new: &[Arc<Item>], wanted: &mut BTreeSet
 
 fn is_wanted(item: &Item, own_types: &BTreeSet<&str>, wanted: &BTreeSet<String>) -> bool {
     let ItemKind::Impl { self_type, header, .. } = &item.kind else {
-        return !item.provides.is_disjoint(wanted);
+        return item.kind == ItemKind::ExternCrate || !item.provides.is_disjoint(wanted);
     };
     // An impl comes with the notebook's types that it is for; an impl for a foreign type with the notebook's types
     // and traits that its header names.

@@ -25,6 +25,8 @@ pub(crate) struct Parsed {
     pub(crate) attributes: Vec<Range<usize>>,
     pub(crate) items: Vec<Arc<Item>>,
     pub(crate) uses: Vec<Arc<Use>>,
+    /// The crates that `extern crate` names.
+    pub(crate) extern_crates: Vec<String>,
     pub(crate) statements: Vec<Statement>,
     /// What the statements mention.
     pub(crate) mentions: BTreeSet<String>,
@@ -104,6 +106,7 @@ pub(crate) fn split_part(
         attributes: attributes.iter().map(|attribute| attribute.span().byte_range()).collect(),
         items: Vec::new(),
         uses: Vec::new(),
+        extern_crates: Vec::new(),
         statements: Vec::new(),
         mentions: BTreeSet::new(),
         loops: !found.loops.is_empty(),
@@ -180,7 +183,12 @@ impl Parsed {
     fn add(&mut self, statement: Stmt, range: Range<usize>, last: bool, found: &Found, item_macros: &ItemMacros) {
         match statement {
             Stmt::Item(SynItem::Use(item)) => self.add_uses(&item),
-            Stmt::Item(item) => self.items.push(Arc::new(item_of(&item, &self.source, range, found))),
+            Stmt::Item(item) => {
+                if let SynItem::ExternCrate(item) = &item {
+                    self.extern_crates.push(plain(&item.ident));
+                }
+                self.items.push(Arc::new(item_of(&item, &self.source, range, found)));
+            }
             Stmt::Expr(Expr::Verbatim(tokens), _) if tokens.is_empty() => {}
             Stmt::Local(local) => {
                 let mut bindings = Bindings::default();
@@ -354,6 +362,7 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, found: &Fo
             None => (ItemKind::Other, (item.to_token_stream().to_string(), mentioned.clone())),
         },
         SynItem::Impl(item) => impl_of(item),
+        SynItem::ExternCrate(_) => (ItemKind::ExternCrate, (item.to_token_stream().to_string(), mentioned.clone())),
         other => (ItemKind::Other, (other.to_token_stream().to_string(), mentioned.clone())),
     };
     Item {

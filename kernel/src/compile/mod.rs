@@ -2,6 +2,7 @@
 //! Called by the engine. Knows nothing of Jupyter and nothing of what a session holds.
 
 mod cache;
+pub(crate) mod deps;
 pub(crate) mod diagnostics;
 mod link;
 mod mir;

@@ -2,7 +2,8 @@
 //! Called when a kernel starts, by `boucle runtime`, and when the toolchain turns out to have changed.
 //!
 //! The sources come with the kernel's binary. A finished runtime appears in the cache under the hash of its sources and
-//! of rustc's version, by renaming: so it is whole or absent, whoever builds at the same time.
+//! of rustc's version, by renaming: so it is whole or absent, whoever builds at the same time. The workspace in which it
+//! was built stays: a notebook's crates are built there too, on top of the very same libraries (see `deps`).
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -20,13 +21,17 @@ mod files {
 /// How the names of the folders begin in which runtimes are built.
 const WORKSHOP: &str = "build-";
 
+/// The folder of the sources, in a runtime and in the workshop where it is made.
+const WORKSPACE: &str = "workspace";
+
 /// The runtime for one compiler.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     pub(crate) toolchain: Toolchain,
     /// Identifies the sources, the compiler and the flags.
     pub(crate) key: String,
-    /// Holds `libasyncio.so`, `boucle-worker` and, in `deps`, the libraries that they were built from.
+    /// Holds `libasyncio.so`, `boucle-worker` and, in `deps`, the libraries that they were built from; in `workspace` what
+    /// they were built in.
     pub(crate) folder: PathBuf,
 }
 
@@ -57,6 +62,16 @@ impl Runtime {
     /// The folder with the metadata of what the library was built from.
     pub(crate) fn dependencies(&self) -> PathBuf {
         self.folder.join("deps")
+    }
+
+    /// The workspace in which it was built.
+    pub(crate) fn workspace(&self) -> PathBuf {
+        self.folder.join(WORKSPACE)
+    }
+
+    /// The versions of what it was built from.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.folder.join("Cargo.lock")
     }
 
     /// The program in which cells run.
@@ -112,9 +127,10 @@ pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeE
     remove_abandoned(&parent);
     progress(&format!("building the cell runtime for {} (once)", runtime.toolchain.short_version()));
     let workshop = tempfile::Builder::new().prefix(WORKSHOP).tempdir_in(&parent).map_err(failed)?;
-    extract(workshop.path()).map_err(failed)?;
-    build(&runtime.toolchain, workshop.path(), progress)?;
-    collect(workshop.path(), &runtime.folder).map_err(failed)?;
+    let workspace = workshop.path().join(WORKSPACE);
+    extract(&workspace).map_err(failed)?;
+    build(&runtime.toolchain, &workspace, progress)?;
+    collect(workshop, &runtime.folder).map_err(failed)?;
     progress("the cell runtime is ready");
     Ok(runtime)
 }
@@ -130,17 +146,18 @@ fn remove_abandoned(parent: &Path) {
 }
 
 /// Writes the sources.
-fn extract(workshop: &Path) -> io::Result<()> {
+fn extract(workspace: &Path) -> io::Result<()> {
     for (path, content) in files::FILES {
-        let target = workshop.join(path);
-        fs::create_dir_all(target.parent().unwrap_or(workshop))?;
+        let target = workspace.join(path);
+        fs::create_dir_all(target.parent().unwrap_or(workspace))?;
         fs::write(target, content)?;
     }
     Ok(())
 }
 
-fn build(toolchain: &Toolchain, workshop: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), RuntimeError> {
-    let failed = |output: String| RuntimeError::Build { version: toolchain.short_version().into(), output };
+/// cargo in a runtime's workspace. Flags and environment are the same for whatever is built there: otherwise cargo would
+/// build the runtime anew, and what links against it would not fit the one that runs.
+pub(super) fn cargo(toolchain: &Toolchain, workspace: &Path) -> Command {
     // The worker finds the library beside itself and std in the toolchain, wherever else the environment may point; a
     // cell finds both already loaded.
     let flags = [
@@ -149,15 +166,24 @@ fn build(toolchain: &Toolchain, workshop: &Path, progress: &mut dyn FnMut(&str))
         "-Clink-arg=-Wl,-rpath,$ORIGIN".to_owned(),
         format!("-Clink-arg=-Wl,-rpath,{}", toolchain.libraries.display()),
     ];
-    let mut child = Command::new(&toolchain.cargo)
-        .args(["build", "--release", "-p", "asyncio", "-p", "boucle-worker", "--target-dir", "target"])
-        .current_dir(workshop)
+    let mut command = Command::new(&toolchain.cargo);
+    command
+        .current_dir(workspace)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("RUSTC", &toolchain.rustc)
-        .env_remove("CARGO_TARGET_DIR")
+        // Empty, it overrides what the user's configuration may say.
+        .env("RUSTC_WRAPPER", "")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env("CARGO_TARGET_DIR", "target")
         .env_remove("CARGO_BUILD_TARGET")
-        .env_remove("RUSTC_WRAPPER")
-        .stdin(Stdio::null())
+        .stdin(Stdio::null());
+    command
+}
+
+fn build(toolchain: &Toolchain, workspace: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), RuntimeError> {
+    let failed = |output: String| RuntimeError::Build { version: toolchain.short_version().into(), output };
+    let mut child = cargo(toolchain, workspace)
+        .args(["build", "--release", "-p", "asyncio", "-p", "boucle-worker"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -180,10 +206,11 @@ fn build(toolchain: &Toolchain, workshop: &Path, progress: &mut dyn FnMut(&str))
     }
 }
 
-/// Moves what the build made to its final place.
-fn collect(workshop: &Path, folder: &Path) -> io::Result<()> {
-    let built = workshop.join("target").join("release");
-    let draft = workshop.join("finished");
+/// Puts what the build made in its final place, and the workshop with it.
+fn collect(workshop: tempfile::TempDir, folder: &Path) -> io::Result<()> {
+    let draft = workshop.path();
+    let workspace = draft.join(WORKSPACE);
+    let built = workspace.join("target").join("release");
     fs::create_dir_all(draft.join("deps"))?;
     for entry in fs::read_dir(built.join("deps"))?.flatten() {
         let path = entry.path();
@@ -191,19 +218,19 @@ fn collect(workshop: &Path, folder: &Path) -> io::Result<()> {
             extension == "rlib" || format!(".{}", extension.display()) == env::consts::DLL_SUFFIX
         });
         if is_library {
-            fs::rename(&path, draft.join("deps").join(entry.file_name()))?;
+            fs::hard_link(&path, draft.join("deps").join(entry.file_name()))?;
         }
     }
     for name in [
         format!("{}asyncio{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX),
         format!("boucle-worker{}", env::consts::EXE_SUFFIX),
     ] {
-        fs::rename(built.join(&name), draft.join(&name))?;
+        // A copy: whatever is built in the workspace later, what cells run on stays as it is.
+        fs::copy(built.join(&name), draft.join(&name))?;
     }
-    let lock = workshop.join("Cargo.lock");
-    fs::rename(lock, draft.join("Cargo.lock"))?;
+    fs::copy(workspace.join("Cargo.lock"), draft.join("Cargo.lock"))?;
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
-    fs::rename(draft, folder)
+    fs::rename(workshop.keep(), folder)
 }

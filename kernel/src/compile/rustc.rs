@@ -5,6 +5,7 @@
 //! Dropping the future of a compilation kills rustc and the linker it may have started.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -12,6 +13,7 @@ use std::{fs, io};
 use tokio::process::Command;
 
 use super::cache::{Cache, Entry};
+use super::deps::Bundle;
 use super::diagnostics::{Diagnostic, Level, Raw, resolve};
 use super::link::Linker;
 use super::mir;
@@ -30,6 +32,8 @@ pub(crate) struct Compiler {
     /// `None` where rustc has to link.
     linker: Option<Linker>,
     cache: Cache,
+    /// The crates that the notebook has added.
+    crates: Option<Bundle>,
     /// Where sources and unfinished libraries lie.
     workshop: tempfile::TempDir,
     /// What the user has set for the compiler.
@@ -113,7 +117,7 @@ impl Compiler {
         let cache = Cache::open(folder.clone()).map_err(failed)?;
         let workshop = tempfile::Builder::new().prefix("session-").tempdir_in(&folder).map_err(failed)?;
         let linker = Linker::of(&runtime.toolchain, workshop.path()).map_err(failed)?;
-        Ok(Compiler { runtime, linker, cache, workshop, environment: Vec::new() })
+        Ok(Compiler { runtime, linker, cache, crates: None, workshop, environment: Vec::new() })
     }
 
     /// Sets an environment variable for all later compilations.
@@ -124,6 +128,16 @@ impl Compiler {
 
     pub(crate) fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// The crates that cells can use, beside the runtime.
+    pub(crate) fn crates(&self) -> Option<&Bundle> {
+        self.crates.as_ref()
+    }
+
+    /// Has all later cells compiled with these crates.
+    pub(crate) fn use_crates(&mut self, crates: Option<Bundle>) {
+        self.crates = crates;
     }
 
     /// Compiles something small and forgets it, so that the first cell does not wait for the disk.
@@ -142,7 +156,9 @@ impl Compiler {
         let Request { generated, file, product, opt_level, epoch } = request;
         let tool = include_str!("rustc.rs");
         let environment = if self.environment.is_empty() { String::new() } else { format!("{:?}", self.environment) };
-        let key = Cache::key(&[tool, file, &generated.text, &format!("{product:?} {opt_level} {epoch}"), &environment]);
+        let crates = self.crates.as_ref().map_or("", |bundle| &bundle.id);
+        let flags = format!("{product:?} {opt_level} {epoch}");
+        let key = Cache::key(&[tool, file, &generated.text, crates, &flags, &environment]);
         let accepted = |entry: Entry, link: Option<Duration>| {
             let resolved = entry.warnings.iter().filter_map(|raw| resolve(raw, file, generated));
             Verdict::Accepted(Compiled {
@@ -227,6 +243,7 @@ impl Compiler {
             .arg(prefixed("asyncio=", &self.runtime.library()))
             .arg("-L")
             .arg(prefixed("dependency=", &self.runtime.dependencies()))
+            .args(self.crates.iter().flat_map(arguments_for))
             .arg(emit)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = tool::run(command, self.workshop.path()).await.map_err(|_| self.toolchain_changed())?;
@@ -258,8 +275,18 @@ impl Compiler {
     }
 }
 
-fn prefixed(prefix: &str, path: &Path) -> std::ffi::OsString {
-    let mut text = std::ffi::OsString::from(prefix);
+/// What tells rustc of a bundle's crates. It reads their metadata; their code is found in the worker, which has loaded the
+/// bundle.
+fn arguments_for(bundle: &Bundle) -> Vec<OsString> {
+    let mut arguments = vec!["-L".into(), prefixed("dependency=", &bundle.dependencies())];
+    for (name, file) in &bundle.externs {
+        arguments.extend(["--extern".into(), prefixed(&format!("{name}="), file)]);
+    }
+    arguments
+}
+
+fn prefixed(prefix: &str, path: &Path) -> OsString {
+    let mut text = OsString::from(prefix);
     text.push(path);
     text
 }

@@ -44,11 +44,15 @@ impl Toolchain {
         let real = sysroot.join("bin").join("rustc");
         let rustc = if real.exists() { real } else { proxy };
         let version = ask(&rustc, &["-vV"])?;
-        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
-        let libraries = sysroot.join("lib").join("rustlib").join(host).join("lib");
+        let libraries = sysroot.join("lib").join("rustlib").join(host_of(&version)).join("lib");
         let cargo = sysroot.join("bin").join("cargo");
         let cargo = if cargo.exists() { cargo } else { find_program("cargo").unwrap_or_else(|| "cargo".into()) };
         Ok(Toolchain { rustc, cargo, libraries, version })
+    }
+
+    /// The system that it runs on, as `x86_64-unknown-linux-gnu`.
+    pub(crate) fn host(&self) -> &str {
+        host_of(&self.version)
     }
 
     /// `rustc 1.95.0`
@@ -56,6 +60,10 @@ impl Toolchain {
         let line = self.version.lines().next().unwrap_or("rustc");
         line.split(" (").next().unwrap_or(line)
     }
+}
+
+fn host_of(version: &str) -> &str {
+    version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default()
 }
 
 /// A program on PATH or, for a kernel started from a desktop without the user's PATH, in cargo's folder.

@@ -86,7 +86,7 @@ impl Engine {
             }
             Command::Restart => self.restart(publisher).await,
             Command::Shell(command) => self.run_shell(&command, publisher).await?,
-            Command::ShowDeps => say("no crates have been added", publisher),
+            Command::ShowDeps => self.show_dependencies(publisher),
             Command::Tasks => self.show_tasks(publisher).await?,
             Command::Timing => self.toggle_timing(publisher),
             Command::Type(range) => self.show_type(text, range, publisher).await?,

@@ -1,8 +1,105 @@
-//! Crates that a notebook adds with `:dep`. Called by `commands`.
+//! Crates that a notebook adds with `:dep` or `extern crate`. Called by `commands`, and before each cell is compiled, since
+//! crates of the user's own may have changed.
 
-use super::Engine;
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::commands::say;
+use super::crate_progress::CrateProgress;
+use super::{Engine, report};
+use crate::compile::deps::{self, Bundle, Dependencies, DependencyError, Progress};
 use crate::error::ErrorReport;
-use crate::publish::Publisher;
+use crate::magics::{Cell, Table, nearest};
+use crate::publish::{MimeBundle, Publisher};
+
+/// How often the progress of a build is looked at. What is done sooner is not shown at all.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Crates that are in every cell, which `extern crate` may name all the same.
+const BUILT_IN: &[&str] = &["self", "std", "core", "alloc", "proc_macro", "test", "asyncio"];
+
+/// What people look for most; cargo does not tell which name may have been meant.
+const POPULAR: &[&str] = &[
+    "aho-corasick",
+    "anyhow",
+    "arrow",
+    "async-trait",
+    "axum",
+    "base64",
+    "bincode",
+    "bitflags",
+    "bytes",
+    "chrono",
+    "clap",
+    "crossbeam",
+    "csv",
+    "dashmap",
+    "either",
+    "fake",
+    "flate2",
+    "futures",
+    "glob",
+    "hashbrown",
+    "hex",
+    "hyper",
+    "image",
+    "indexmap",
+    "indicatif",
+    "itertools",
+    "lazy_static",
+    "libc",
+    "log",
+    "memchr",
+    "nalgebra",
+    "ndarray",
+    "nom",
+    "num",
+    "num-bigint",
+    "num-complex",
+    "num-traits",
+    "once_cell",
+    "ordered-float",
+    "parking_lot",
+    "petgraph",
+    "plotters",
+    "polars",
+    "proptest",
+    "rand",
+    "rand_distr",
+    "rayon",
+    "regex",
+    "reqwest",
+    "rusqlite",
+    "rust_decimal",
+    "semver",
+    "serde",
+    "serde_json",
+    "serde_yaml",
+    "sha2",
+    "smallvec",
+    "sqlx",
+    "statrs",
+    "strum",
+    "tempfile",
+    "thiserror",
+    "time",
+    "tokio",
+    "tokio-stream",
+    "tokio-util",
+    "toml",
+    "tonic",
+    "tower",
+    "tracing",
+    "tracing-subscriber",
+    "unicode-segmentation",
+    "url",
+    "uuid",
+    "walkdir",
+    "zip",
+];
 
 impl Engine {
     /// Makes crates usable in all later cells. Each specification is what stands behind one `:dep`; those of `:dep`s that
@@ -13,9 +110,132 @@ impl Engine {
     pub(super) async fn add_dependencies(
         &mut self,
         specifications: &[String],
-        _publisher: &Publisher,
+        publisher: &Publisher,
     ) -> Result<(), ErrorReport> {
-        let crates = specifications.join("`, `");
-        Err(ErrorReport::plain("NotSupported", format!("Boucle cannot use crates yet, so `{crates}` cannot be added")))
+        let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let wanted = self.session.dependencies().with(specifications, &folder).map_err(|problem| refused(&problem))?;
+        self.use_crates(wanted, publisher).await
     }
+
+    /// Adds those of the crates that the notebook does not have, in any version.
+    ///
+    /// # Errors
+    /// As for [`Engine::add_dependencies`].
+    pub(super) async fn add_extern_crates(
+        &mut self,
+        names: &[String],
+        publisher: &Publisher,
+    ) -> Result<(), ErrorReport> {
+        let is_known = |name: &str| BUILT_IN.contains(&name) || self.session.dependencies().contains(name);
+        let missing: Vec<String> = names.iter().filter(|name| !is_known(name)).cloned().collect();
+        if missing.is_empty() { Ok(()) } else { self.add_dependencies(&missing, publisher).await }
+    }
+
+    /// Makes sure that cells are compiled with the crates that the notebook has added, in their present state.
+    ///
+    /// # Errors
+    /// If one of them cannot be built any more.
+    pub(super) async fn refresh_dependencies(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
+        let wanted = self.session.dependencies().clone();
+        if !wanted.is_empty() {
+            return self.use_crates(wanted, publisher).await;
+        }
+        if let Some(ready) = &mut self.ready {
+            ready.compiler.use_crates(None);
+        }
+        Ok(())
+    }
+
+    pub(super) fn show_dependencies(&self, publisher: &Publisher) {
+        let bundle = self.ready.as_ref().and_then(|ready| ready.compiler.crates());
+        let mut table = Table::new(["Crate", "Asked for", "Version"]);
+        for (name, asked) in self.session.dependencies().iter() {
+            let version = bundle.and_then(|bundle| bundle.versions.get(&name.replace('-', "_")));
+            let asked = asked.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join(", ");
+            table.row([Cell::code(name), Cell::code(asked), Cell::code(version.map_or("", String::as_str))]);
+        }
+        match table.is_empty() {
+            true => say("no crates have been added", publisher),
+            false => publisher.display_data(table.bundle(), MimeBundle::new(), None),
+        }
+    }
+
+    /// From here on, cells use exactly these crates. If they cannot, nothing changes.
+    async fn use_crates(&mut self, wanted: Dependencies, publisher: &Publisher) -> Result<(), ErrorReport> {
+        self.prepare(Some(publisher)).await?;
+        let earlier = self.ready()?.compiler.crates().cloned();
+        let same = wanted == *self.session.dependencies();
+        if same && earlier.as_ref().is_some_and(Bundle::is_current) {
+            return Ok(());
+        }
+        let bundle = self.build_crates(&wanted, earlier.as_ref(), same, publisher).await?;
+        let change = match &earlier {
+            Some(earlier) => self.session.change_of_crates(&bundle.changed_since(earlier)),
+            None => Default::default(),
+        };
+        if let Some(note) = report::outdated(&change) {
+            say(note, publisher);
+        }
+        self.session.commit_dependencies(wanted, change);
+        if let Some(ready) = &mut self.ready {
+            ready.compiler.use_crates(Some(bundle));
+        }
+        Ok(())
+    }
+
+    /// Builds the crates, or finds them built, with the progress in the cell that waits for them.
+    async fn build_crates(
+        &self,
+        wanted: &Dependencies,
+        earlier: Option<&Bundle>,
+        same: bool,
+        publisher: &Publisher,
+    ) -> Result<Bundle, ErrorReport> {
+        let runtime = &self.ready()?.runtime;
+        let mut interrupts = self.interrupts.clone();
+        let (news, latest) = watch::channel(Progress::default());
+        let building = async {
+            match earlier {
+                Some(bundle) if same => deps::refresh(runtime, wanted, bundle, &news).await,
+                _ => deps::provide(runtime, wanted, earlier, &news).await,
+            }
+        };
+        tokio::pin!(building);
+        let mut progress = CrateProgress::new(publisher);
+        let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
+        loop {
+            tokio::select! {
+                biased;
+                built = &mut building => {
+                    progress.end(built.as_ref().ok());
+                    return built.map_err(|error| explain(&error));
+                }
+                Ok(()) = interrupts.changed() => {
+                    progress.end(None);
+                    return Err(report::keyboard_interrupt());
+                }
+                _ = looks.tick() => progress.show(&latest.borrow()),
+            }
+        }
+    }
+}
+
+/// Crates that cannot be had.
+fn refused(problem: &str) -> ErrorReport {
+    let first = problem.lines().next().unwrap_or_default();
+    ErrorReport {
+        ename: "DependencyError".into(),
+        evalue: first.to_owned(),
+        traceback: vec![format!("DependencyError: {problem}")],
+    }
+}
+
+/// Why the crates cannot be had, and what may help.
+fn explain(error: &DependencyError) -> ErrorReport {
+    let mut problem = error.to_string();
+    let unknown = problem.split_once("no matching package named `").and_then(|(_, rest)| rest.split('`').next());
+    if let Some(near) = unknown.and_then(|name| nearest(name, POPULAR.iter().copied())) {
+        problem.push_str(&format!("\nhelp: did you mean `{near}`?"));
+    }
+    refused(&problem)
 }

@@ -41,6 +41,7 @@ pub(super) fn refused(diagnostics: &[Diagnostic], session: &Session) -> ErrorRep
         if let Some(help) = help_for(error, session) {
             error.children.push(help);
         }
+        error.children.iter_mut().for_each(name_the_command);
     }
     let evalue = errors.first().map_or_else(|| "the cell could not be compiled".into(), Diagnostic::headline);
     ErrorReport { ename: "CompileError".into(), evalue, traceback: errors.iter().map(render).collect() }
@@ -73,6 +74,15 @@ fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
     Some(Diagnostic::help(message))
 }
 
+/// rustc knows that a crate may be missing, and not how a notebook adds one.
+fn name_the_command(help: &mut Diagnostic) {
+    if let Some(rest) = help.message.strip_prefix("you might be missing a crate named `")
+        && let Some(name) = rest.split('`').next()
+    {
+        help.message = format!("if `{name}` is a crate, add it with `:dep {name}`");
+    }
+}
+
 /// Shows what rustc warns about in the cell, what it still lacks, and what it takes with it.
 pub(super) fn publish_notes(built: &Built, plan: &CellPlan, change: &Change, publisher: &Publisher) {
     let patterns: Vec<_> = plan.parsed.statements.iter().filter_map(|statement| statement.pattern.clone()).collect();
@@ -97,15 +107,7 @@ pub(super) fn publish_notes(built: &Built, plan: &CellPlan, change: &Change, pub
         publisher.stream(StreamName::Stderr, shown.join("\n\n") + "\n");
     }
     let mut notes = [&change.notes[..], &built.notes].concat();
-    let outdated = change.ended.iter().filter_map(|(name, why)| match why {
-        Ended::Redefined(ty) => Some((format!("`{name}`"), format!("`{ty}`"))),
-        _ => None,
-    });
-    let (names, types): (Vec<String>, BTreeSet<String>) = outdated.unzip();
-    if !names.is_empty() {
-        let types: Vec<String> = types.into_iter().collect();
-        notes.push(format!("dropped, because {} changes: {}", types.join(", "), names.join(", ")));
-    }
+    notes.extend(outdated(change));
     if !notes.is_empty() {
         let data = MimeBundle::from_iter([("text/plain".to_owned(), notes.join("\n").into())]);
         publisher.display_data(data, MimeBundle::new(), None);
@@ -131,6 +133,18 @@ pub(super) fn publish_timing(
     let text = format!("{compile}, load {load}, run {run}; all in all {total}");
     let data = MimeBundle::from_iter([("text/plain".to_owned(), text.into())]);
     publisher.display_data(data, MimeBundle::new(), None);
+}
+
+/// The variables that a change takes away, and why.
+pub(super) fn outdated(change: &Change) -> Option<String> {
+    let outdated = change.ended.iter().filter_map(|(name, why)| match why {
+        Ended::Redefined(cause) | Ended::Rebuilt(cause) => Some((format!("`{name}`"), format!("`{cause}`"))),
+        _ => None,
+    });
+    let (names, causes): (Vec<String>, BTreeSet<String>) = outdated.unzip();
+    let causes: Vec<String> = causes.into_iter().collect();
+    let text = || format!("dropped, because {} changes: {}", causes.join(", "), names.join(", "));
+    (!names.is_empty()).then(text)
 }
 
 /// The cell's code failed, perhaps at a known place of a cell.

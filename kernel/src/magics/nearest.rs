@@ -1,7 +1,7 @@
-//! The name that somebody may have meant who mistyped it. Used by `command`.
+//! The name that somebody may have meant who mistyped it. Used by `command`, and by the engine for crates.
 
 /// The candidate that the fewest changes lead to, if they are few for a word of this length.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() {
         return None;
     }

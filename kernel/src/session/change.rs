@@ -25,6 +25,16 @@ pub(crate) struct Change {
     pub(crate) notes: Vec<String>,
 }
 
+impl Change {
+    /// Adds variables that end, and why.
+    fn end(&mut self, ended: impl IntoIterator<Item = (String, Ended)>) {
+        for (name, why) in ended {
+            self.ends.insert(name.clone());
+            self.ended.insert(name, why);
+        }
+    }
+}
+
 impl Session {
     /// What a cell changes. `conflicting` are the earlier definitions that rustc, rather than their names, has told to be
     /// in its way.
@@ -36,21 +46,54 @@ impl Session {
         };
         let replaced: Vec<Arc<Item>> = self.items.iter().filter(in_the_way).cloned().collect();
         let changed = self.changed_shapes(parsed, &replaced);
+        let mut change = self.effects(&changed, replaced);
+        let values = parsed.items.iter().filter(|new| new.namespaces.values && self.variables.contains_key(&new.key));
+        change.end(values.map(|new| (new.key.clone(), Ended::Hidden(parsed.source.label.clone()))));
+        Change { notes: notes(parsed, &change), ..change }
+    }
+
+    /// What changes when these crates are other builds from now on.
+    pub(crate) fn change_of_crates(&self, crates: &BTreeSet<String>) -> Change {
+        let is_theirs = |path: &str| path.split("::").next().is_some_and(|first| crates.contains(first));
+        let imports = self.uses.iter().filter(|import| is_theirs(&import.path()));
+        let mut changed = crates.clone();
+        for import in imports {
+            match &import.binds {
+                Some(name) => changed.extend([name.clone()]),
+                // Whatever the notebook defines may be made of what a glob has brought in.
+                None => changed.extend(self.items.iter().flat_map(|item| item.shapes())),
+            }
+        }
+        let changed = self.spread(changed);
+        let of_the_notebook = changed.difference(crates).cloned().collect();
+        let mut change = self.effects(&of_the_notebook, Vec::new());
+        // A variable's type names a crate only where a path begins: `std::time::Duration` has nothing to do with `time`.
+        let begins = |ty: &str, name: &str| {
+            let path = format!("{name}::");
+            ty.match_indices(&path)
+                .any(|(at, _)| !ty[..at].ends_with(|c: char| c == ':' || c == '_' || c.is_alphanumeric()))
+        };
+        let of = |ty: &str| crates.iter().find(|name| begins(ty, name)).cloned();
+        let of_crates = self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), Ended::Rebuilt(of(ty)?))));
+        change.end(of_crates);
+        change
+    }
+
+    /// What follows from a change of what these names mean as parts of types.
+    fn effects(&self, changed: &BTreeSet<String>, replaced: Vec<Arc<Item>>) -> Change {
         let holds = |ty: &str| identifiers_in(ty).find(|name| changed.contains(*name)).map(str::to_owned);
         let outdated =
             self.variables.iter().filter_map(|(name, ty)| Some((name.clone(), Ended::Redefined(holds(ty)?))));
-        let values = parsed.items.iter().filter(|new| new.namespaces.values && self.variables.contains_key(&new.key));
-        let hidden = values.map(|new| (new.key.clone(), Ended::Hidden(parsed.source.label.clone())));
-        let ended: BTreeMap<String, Ended> = outdated.chain(hidden).collect();
         let remaining = self.items.iter().filter(|item| !replaced.iter().any(|gone| Arc::ptr_eq(gone, item)));
         let restarted: BTreeMap<String, String> = remaining
             .flat_map(|item| item.statics.iter().map(move |part| (item, part)))
-            .filter_map(|(item, part)| Some((item.statics_key(), part.mentions.intersection(&changed).next()?.clone())))
+            .filter_map(|(item, part)| Some((item.statics_key(), part.mentions.intersection(changed).next()?.clone())))
             .filter(|(key, _)| self.statics.get(key).is_some_and(|known| known.loaded))
             .collect();
         let reshapes = !changed.is_disjoint(&self.used);
-        let ends = ended.keys().cloned().collect();
-        Change { notes: notes(parsed, &replaced, &restarted), replaced, ended, ends, restarted, reshapes }
+        let mut change = Change { replaced, restarted, reshapes, ..Change::default() };
+        change.end(outdated);
+        change
     }
 
     /// The names whose meaning as a part of types changes.
@@ -65,6 +108,11 @@ impl Session {
                 changed.extend(new.binds.clone());
             }
         }
+        self.spread(changed)
+    }
+
+    /// The names, and those of all definitions that they are a part of, directly or through one another.
+    fn spread(&self, mut changed: BTreeSet<String>) -> BTreeSet<String> {
         loop {
             let shaped = self.items.iter().filter(|item| !item.mentions.is_disjoint(&changed));
             let more: Vec<String> =
@@ -77,7 +125,7 @@ impl Session {
     }
 }
 
-fn notes(parsed: &Parsed, replaced: &[Arc<Item>], restarted: &BTreeMap<String, String>) -> Vec<String> {
+fn notes(parsed: &Parsed, Change { replaced, restarted, .. }: &Change) -> Vec<String> {
     let quoted = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let mut notes = Vec::new();
     for earlier in replaced {
@@ -123,6 +171,20 @@ mod tests {
         check_outdated(&cells, &types, "struct P { x: i32 }", &[]);
         check_outdated(&cells, &types, "struct P { x: u8 }", &["Line", "std::vec::Vec<P>"]);
         check_outdated(&cells, &types, "fn f() -> P { P { x: 1 } }", &[]);
+    }
+
+    #[test]
+    fn another_build_of_a_crate_outdates_its_types_only() {
+        let mut session = Session::default();
+        for text in ["use time::Date; struct Day { date: Date }", "struct Plain;"] {
+            let parsed = split("In[1]", text, &session.item_macros()).unwrap();
+            let change = session.change(&parsed, &[]);
+            session.commit_definitions(&parsed, change, &[]);
+        }
+        let types = ["Day", "Plain", "i32", "std::time::Duration", "std::vec::Vec<time::Date>", "serde_json::Value"];
+        session.variables = types.iter().map(|ty| (format!("v: {ty}"), (*ty).to_owned())).collect();
+        let change = session.change_of_crates(&BTreeSet::from(["time".to_owned(), "json".to_owned()]));
+        assert_eq!(change.ended.into_keys().collect::<Vec<_>>(), ["v: Day", "v: std::vec::Vec<time::Date>"]);
     }
 
     #[test]

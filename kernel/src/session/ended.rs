@@ -13,6 +13,8 @@ pub(crate) enum Ended {
     Hidden(String),
     /// A type that it holds was redefined.
     Redefined(String),
+    /// Its type is of this crate, or made of this, which is another build by now.
+    Rebuilt(String),
     /// Its type, this one, cannot be named where later cells run: it is private to a module.
     OutOfReach(String),
     /// The worker that held it died.
@@ -38,6 +40,11 @@ impl Ended {
             Ended::Hidden(label) => format!("`{name}` is what {label} defines; the variable of this name ended there"),
             Ended::Redefined(ty) => {
                 format!("`{name}` was dropped when its type `{ty}` was redefined; run its definition again")
+            }
+            Ended::Rebuilt(of) => {
+                format!(
+                    "`{name}` was dropped when the crates of the notebook changed, and `{of}` with them; run its definition again"
+                )
             }
             Ended::OutOfReach(ty) => format!(
                 "`{name}` was dropped: its type `{ty}` is private to its module, so later cells cannot hold it; make it `pub`, and run its definition again"

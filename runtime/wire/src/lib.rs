@@ -53,6 +53,8 @@ pub enum ToWorker {
 pub struct Run {
     /// Counts the runs of this worker; interrupts and replies quote it.
     pub cell: u64,
+    /// The libraries of the crates that the cell uses, to be loaded before it.
+    pub crates: Vec<PathBuf>,
     /// The shared library that holds the cell.
     pub library: PathBuf,
     /// Variables to drop before the cell starts, because their type has been redefined.

@@ -18,13 +18,13 @@ const FLUSH_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs a cell to its end.
 pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Done {
-    let Run { cell, library, forget, discard, file, pieces } = run;
+    let Run { cell, crates, library, forget, discard, file, pieces } = run;
     places::add(file, pieces);
     // What an earlier cell caught itself is no business of this one.
     places::take_last();
     let mut times = Times::default();
     let begun = Instant::now();
-    let entry = load::load(&library);
+    let entry = load::load(&crates, &library);
     let loaded = entry.is_ok();
     times.load = begun.elapsed();
     let (begun, processor) = (Instant::now(), processor_time());

@@ -1,0 +1,222 @@
+//! From a set of crates to its bundle: finds the finished one, or has cargo build it. Called by the engine.
+//!
+//! Invariants:
+//! 1. One process at a time writes into the workspace; it holds a lock.
+//! 2. The runtime is never built anew: its library in the workspace is the one that runs, or the bundle is refused.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use tokio::sync::watch;
+
+use super::artifacts::{Artifact, Direct, Message, Metadata, messages};
+use super::cargo::{self, Printed};
+use super::complaint::{condense, is_about_the_network};
+use super::local;
+use super::lock::Lock;
+use super::manifest;
+use super::progress::Progress;
+use super::request::Dependencies;
+use super::store::{Bundle, Store};
+use crate::compile::runtime::Runtime;
+
+/// How often the lock is asked for that another kernel holds.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DependencyError {
+    /// cargo says no, in its words.
+    #[error("{0}")]
+    Refused(String),
+    /// The registry cannot be reached.
+    #[error("{0}\nThis needs the network. Crates that were used before can be had without it.")]
+    Offline(String),
+    /// A package is only a program.
+    #[error("`{0}` is a program, not a library, so that code cannot use it")]
+    NoLibrary(String),
+    /// The event loop runs on another build of what the crates ask for.
+    #[error(
+        "these crates need {0}, but the event loop of the notebook runs on another build of it, which cannot be changed \
+        while it runs; ask for a version or for features that both can have"
+    )]
+    OtherRuntime(String),
+    /// A file could not be read or written.
+    #[error("cannot prepare the crates in `{}`: {cause}", folder.display())]
+    Folder {
+        /// Which folder.
+        folder: PathBuf,
+        /// What went wrong.
+        cause: io::Error,
+    },
+}
+
+/// The bundle of these crates, following the versions of `earlier`, the session's bundle so far. Dropping the future ends
+/// cargo and leaves everything as it was.
+///
+/// # Errors
+/// If the crates cannot be had.
+pub(crate) async fn provide(
+    runtime: &Runtime,
+    wanted: &Dependencies,
+    earlier: Option<&Bundle>,
+    news: &watch::Sender<Progress>,
+) -> Result<Bundle, DependencyError> {
+    let lock_file = earlier.map_or_else(|| runtime.lock_file(), Bundle::lock_file);
+    let lock = fs::read_to_string(&lock_file).map_err(|cause| DependencyError::Folder { folder: lock_file, cause })?;
+    let key = Store::key(wanted, &lock);
+    find_or_build(runtime, wanted, &key, &lock, news).await
+}
+
+/// The same bundle after the user's own crates in it have changed.
+///
+/// # Errors
+/// If they cannot be built any more.
+pub(crate) async fn refresh(
+    runtime: &Runtime,
+    wanted: &Dependencies,
+    bundle: &Bundle,
+    news: &watch::Sender<Progress>,
+) -> Result<Bundle, DependencyError> {
+    let file = bundle.lock_file();
+    let lock = fs::read_to_string(&file).map_err(|cause| DependencyError::Folder { folder: file, cause })?;
+    find_or_build(runtime, wanted, &bundle.key, &lock, news).await
+}
+
+async fn find_or_build(
+    runtime: &Runtime,
+    wanted: &Dependencies,
+    key: &str,
+    lock: &str,
+    news: &watch::Sender<Progress>,
+) -> Result<Bundle, DependencyError> {
+    let workspace = runtime.workspace();
+    let failed = |cause| DependencyError::Folder { folder: workspace.clone(), cause };
+    let store = Store::open(runtime).map_err(failed)?;
+    if let Some(bundle) = store.find(key) {
+        return Ok(bundle);
+    }
+    let _turn = wait_for_turn(runtime, news).await.map_err(failed)?;
+    // Another kernel may have built it meanwhile.
+    if let Some(bundle) = store.find(key) {
+        return Ok(bundle);
+    }
+    let build = Build { runtime, workspace: &workspace, news };
+    let metadata = build.resolve(wanted, lock).await?;
+    build.check_runtime_versions()?;
+    let direct = metadata.direct().map_err(DependencyError::NoLibrary)?;
+    let packages = metadata.local_packages(&workspace);
+    let state = local::state_of(&packages);
+    let artifacts = build.compile(&direct, &state).await?;
+    build.check_runtime_library()?;
+    let bundle = store.keep(key, &direct, &artifacts, (packages, state), &workspace).map_err(failed)?;
+    if let Err(error) = store.prune() {
+        tracing::warn!("cannot remove old bundles: {error}");
+    }
+    Ok(bundle)
+}
+
+/// Waits until no other kernel builds in the workspace. Dropping the file lets the next one in.
+async fn wait_for_turn(runtime: &Runtime, news: &watch::Sender<Progress>) -> io::Result<fs::File> {
+    let lock = fs::File::create(runtime.folder.join("bundle.lock"))?;
+    while let Err(error) = lock.try_lock() {
+        if let fs::TryLockError::Error(error) = error {
+            return Err(error);
+        }
+        let doing = "waiting for another notebook that builds its crates".to_owned();
+        news.send_replace(Progress { steps: None, doing });
+        tokio::time::sleep(LOCK_POLL).await;
+    }
+    Ok(lock)
+}
+
+/// One build, while it has its turn.
+struct Build<'a> {
+    runtime: &'a Runtime,
+    workspace: &'a Path,
+    news: &'a watch::Sender<Progress>,
+}
+
+impl Build<'_> {
+    /// Has cargo choose versions, and fetch what is not here yet.
+    async fn resolve(&self, wanted: &Dependencies, lock: &str) -> Result<Metadata, DependencyError> {
+        let package = self.workspace.join("runtime/bundle");
+        let write = |path: PathBuf, text: &str| fs::write(path, text).map_err(|cause| self.failed(cause));
+        write(package.join("Cargo.toml"), &manifest::manifest(wanted))?;
+        write(package.join("src/lib.rs"), &manifest::source(["asyncio"]))?;
+        write(self.workspace.join("Cargo.lock"), lock)?;
+        let host = self.runtime.toolchain.host();
+        let arguments = ["metadata", "--format-version=1", "--filter-platform", host];
+        let mut printed = self.cargo(&arguments, "").await?;
+        let online = printed.stderr.clone();
+        if !printed.succeeded && is_about_the_network(&online) {
+            write(self.workspace.join("Cargo.lock"), lock)?;
+            printed = self.cargo(&[&arguments[..], &["--offline"]].concat(), "").await?;
+            if !printed.succeeded {
+                return Err(DependencyError::Offline(condense(&online, &[])));
+            }
+        }
+        if !printed.succeeded {
+            return Err(DependencyError::Refused(condense(&printed.stderr, &[])));
+        }
+        serde_json::from_str(&printed.stdout).map_err(|error| self.failed(error.into()))
+    }
+
+    /// Makes sure that the versions under the runtime are those that it was built with.
+    fn check_runtime_versions(&self) -> Result<(), DependencyError> {
+        let read = |path: PathBuf| fs::read_to_string(path).map_err(|cause| self.failed(cause));
+        let built = Lock::parse(&read(self.runtime.lock_file())?);
+        let chosen = Lock::parse(&read(self.workspace.join("Cargo.lock"))?);
+        let missing = built.runtime_packages_missing_in(&chosen);
+        // A version that nobody else asks for is given up when another takes its place.
+        let replaced = missing.iter().filter(|(name, _)| !chosen.versions_of(name).is_empty());
+        let asked: Vec<String> =
+            replaced.map(|(name, _)| format!("`{name}` {}", chosen.versions_of(name).join(" and "))).collect();
+        if asked.is_empty() { Ok(()) } else { Err(DependencyError::OtherRuntime(asked.join(", "))) }
+    }
+
+    /// Has cargo compile the crates.
+    async fn compile(&self, direct: &[Direct], state: &str) -> Result<Vec<Artifact>, DependencyError> {
+        let names = std::iter::once("asyncio").chain(direct.iter().map(|it| it.name.as_str()));
+        let source = self.workspace.join("runtime/bundle/src/lib.rs");
+        fs::write(source, manifest::source(names)).map_err(|cause| self.failed(cause))?;
+        let arguments = ["build", "--release", "--frozen", "-p", "boucle-bundle", "--message-format=json"];
+        let Printed { succeeded, stdout, stderr } = self.cargo(&arguments, state).await?;
+        let (mut artifacts, mut errors) = (Vec::new(), Vec::new());
+        for message in messages(&stdout) {
+            match message {
+                Message::Artifact(artifact) => artifacts.push(artifact),
+                Message::Diagnostic { message } if message.level == "error" => errors.extend(message.rendered),
+                Message::Diagnostic { .. } | Message::Other => {}
+            }
+        }
+        if succeeded { Ok(artifacts) } else { Err(DependencyError::Refused(condense(&stderr, &errors))) }
+    }
+
+    /// Makes sure that cargo has left the runtime's library as it is; otherwise puts it back.
+    fn check_runtime_library(&self) -> Result<(), DependencyError> {
+        let library = self.runtime.library();
+        let name = library.file_name().unwrap_or_default();
+        let release = self.workspace.join("target").join("release");
+        let ours = fs::read(&library).map_err(|cause| self.failed(cause))?;
+        if fs::read(release.join(name)).is_ok_and(|there| there == ours) {
+            return Ok(());
+        }
+        for folder in [release.join("deps"), release] {
+            let there = folder.join(name);
+            // It may be a link to the other one.
+            let _ = fs::remove_file(&there);
+            fs::copy(&library, there).map_err(|cause| self.failed(cause))?;
+        }
+        Err(DependencyError::OtherRuntime("other features of what `tokio` is built from".to_owned()))
+    }
+
+    async fn cargo(&self, arguments: &[&str], state: &str) -> Result<Printed, DependencyError> {
+        cargo::run(self.runtime, arguments, state, self.news).await.map_err(|cause| self.failed(cause))
+    }
+
+    fn failed(&self, cause: io::Error) -> DependencyError {
+        DependencyError::Folder { folder: self.workspace.to_owned(), cause }
+    }
+}
