@@ -244,6 +244,7 @@ impl Engine {
         loop {
             let change = self.session.change(&parsed, &conflicting);
             let mut plan = cell::plan(parsed, self.session.known(&change), part.purpose);
+            plan.formats = self.options.formats.clone();
             if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
                 return Ok((plan, Built::default(), change));
             }

@@ -7,12 +7,15 @@
 mod debug;
 mod measure;
 mod never;
+mod question;
 mod scope;
 mod wait;
 
+pub use crate::display::{ByDisplay, ByNoDisplay, Displayed, set_formats};
 pub use crate::interrupt::checkpoint;
 pub use debug::{debug, debug_place, name_debug_places};
 pub use measure::measure;
 pub use never::Never;
-pub use scope::{Ending, Failed, Question, Scope, StoredAt, keep, question, result, returned};
+pub use question::{DisplayedQuestion, Question, question, question_displayed, question_pretty};
+pub use scope::{Ending, Failed, Scope, StoredAt, keep, result, returned};
 pub use wait::{coroutine, thread_sleep, wait};

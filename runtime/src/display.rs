@@ -29,6 +29,7 @@ mod bundle;
 mod calls;
 mod choice;
 mod debug;
+mod format;
 mod rich;
 mod sink;
 mod table;
@@ -37,6 +38,8 @@ mod updatable;
 pub use bundle::{Content, MimeBundle};
 pub use calls::{DisplayHandle, clear_output, display, display_bundle, update_display};
 pub use choice::{Absent, Answer, ByDebug, ByEvcxr, ByItself, ByRich, ByType, Probe};
+#[doc(hidden)]
+pub use format::{ByDisplay, ByNoDisplay, Displayed, Writer, set_formats};
 pub use rich::{Html, Jpeg, Json, Latex, Markdown, Png, Rich, Svg, Text, VegaLite};
 pub use sink::{Event, set_sink};
 pub use updatable::Updatable;

@@ -156,7 +156,7 @@ def test_documentation(kernel):
 def test_help_lists_every_command(kernel):
     rows = table(kernel.ok(":help"))
     names = " ".join(row[0] for row in rows)
-    for name in (":dep", ":vars", ":type", ":opt", ":clear", ":restart", ":help", ":version", ":env", ":build_env", ":show_deps", ":timing", ":doc", ":load_config", "%%opt", "%time", "%timeit", ":tasks", ":last_source", "!command"):
+    for name in (":dep", ":vars", ":type", ":opt", ":clear", ":restart", ":help", ":version", ":env", ":build_env", ":show_deps", ":fmt", ":types", ":efmt", ":timing", ":doc", ":load_config", "%%opt", "%time", "%timeit", ":tasks", ":last_source", "!command"):
         assert name in names
     assert all(len(row) == 1 or row[1] for row in rows), rows
     assert re.fullmatch(r"Boucle \d+\.\d+\.\d+, rustc 1\.\d+\.\d+\S*", kernel.ok(":version").shown[0])
@@ -224,6 +224,31 @@ def test_opt_decides_how_much_is_optimized(kernel):
     assert kernel.ok(":opt").shown == ["Optimization: 0"]
     assert level_of(kernel, "") == 0
     assert level_of(kernel, ":opt auto") == 1
+
+
+def test_formats_of_values_and_errors(kernel):
+    kernel.ok("#[derive(Debug)]\nstruct P { x: f64 }\nstruct Bare;\nlet p = P { x: 0.5 };")
+    assert kernel.ok(":fmt {:#?}").shown == ["Output format: {:#?}"]
+    assert kernel.ok("p").value == "P {\n    x: 0.5,\n}"
+    kernel.ok(":fmt {:.3?}")
+    assert kernel.ok("p").value == "P { x: 0.500 }"
+    assert kernel.ok("Bare").value == "<Bare>"
+    assert kernel.ok('println!("no value")').value is None
+    kernel.ok(":fmt {}")
+    assert kernel.ok('"text"').value == "text"
+    assert kernel.ok("p").value == "P { x: 0.5 }"
+    kernel.ok(":fmt\n:types")
+    assert kernel.ok("p").value == ": P = P { x: 0.5 }"
+    kernel.ok(":types")
+    assert kernel.ok("p").value == "P { x: 0.5 }"
+    failing = '"x".parse::<i32>()?;'
+    assert kernel.fails(failing).reply["evalue"] == "ParseIntError { kind: InvalidDigit }"
+    kernel.ok(":efmt {}")
+    assert kernel.fails(failing).reply["evalue"] == "invalid digit found in string"
+    assert "None" in kernel.fails("None::<i32>?;").reply["evalue"]
+    assert "`P` doesn't implement `std::fmt::Display`" in kernel.fails("Err::<i32, P>(P { x: 1.0 })?;").reply["evalue"]
+    kernel.ok(":efmt {:#?}")
+    assert kernel.fails(failing).reply["evalue"] == "ParseIntError {\n    kind: InvalidDigit,\n}"
 
 
 def test_commands_of_evcxr_that_have_nothing_to_do_do_no_harm(kernel):

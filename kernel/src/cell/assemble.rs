@@ -24,8 +24,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::item::{Item, ItemKind, StaticKind, StaticPart, Use};
-use super::plan::{CellPlan, Purpose};
-use super::rewrite::THREAD_SLEEP;
+use super::plan::{CellPlan, ErrorFormat, Formats, Purpose, ValueFormat};
+use super::rewrite::{QUESTION, THREAD_SLEEP};
 use super::source::{Generated, Source};
 use super::split::Statement;
 
@@ -84,6 +84,10 @@ const SIGNATURE: &str =
 const LINTS: &str = "#![allow(dead_code,unused_imports,unused_macros,static_mut_refs)]";
 const SHOW: &str = ") { __boucle_value => ::asyncio::cell::result(::asyncio::representation!(*__boucle_value)) }";
 
+const SHOW_DISPLAYED: &str = ") { __boucle_value => { use ::asyncio::cell::{ByDisplay as _, ByNoDisplay as _}; \
+                              ::asyncio::cell::result((&::asyncio::cell::Displayed(__boucle_value)).displayed() \
+                              .or_else(|| ::asyncio::representation!(*__boucle_value))) } }";
+
 /// The crate of a cell, and its stores by site number.
 pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site>) {
     // A variable hides the function of its name.
@@ -105,6 +109,7 @@ pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site
     }
     if !parsed.statements.is_empty() {
         writer.out.glue(SIGNATURE);
+        writer.formats(plan);
         match plan.purpose {
             Purpose::Run => writer.function(plan),
             Purpose::Measure { loops, rows } => writer.measured(plan, loops, rows),
@@ -243,6 +248,28 @@ impl Writer<'_> {
         }
     }
 
+    /// Tells how values and errors are to be written, where that is not the usual way.
+    fn formats(&mut self, plan: &CellPlan) {
+        let Formats { value, types, error } = &plan.formats;
+        if plan.parsed.source.edits.iter().any(|edit| edit.insert == QUESTION) {
+            let function = match error {
+                ErrorFormat::Debug => "question",
+                ErrorFormat::Pretty => "question_pretty",
+                ErrorFormat::Display => "question_displayed",
+            };
+            self.out.glue(&format!("use ::asyncio::cell::{function} as __boucle_question;"));
+        }
+        let writer = match value {
+            Some(ValueFormat::Debug(format)) => {
+                format!("::core::option::Option::Some(|out, value| ::core::write!(out, {format:?}, value))")
+            }
+            _ => "::core::option::Option::None".to_owned(),
+        };
+        if value.is_some() || *types {
+            self.out.glue(&format!("::asyncio::cell::set_formats({writer}, {types});"));
+        }
+    }
+
     fn take(&mut self, (name, ty): &(String, String)) -> u32 {
         let site = self.site(name);
         self.out.take(site, &format!("let mut {}: {ty} = unsafe {{ __boucle.take({name:?}) }};", raw(name)));
@@ -255,7 +282,8 @@ impl Writer<'_> {
         }
         self.out.user(&plan.parsed.source, statement.range.clone());
         if statement.shown {
-            self.out.glue(SHOW);
+            let displayed = plan.formats.value == Some(ValueFormat::Display);
+            self.out.glue(if displayed { SHOW_DISPLAYED } else { SHOW });
         }
     }
 

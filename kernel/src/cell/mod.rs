@@ -22,7 +22,7 @@ pub(crate) use item::{Item, ItemKind, Use};
 pub(crate) use item_macros::ItemMacros;
 pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
-pub(crate) use plan::{CellPlan, Known, Purpose, Static, plan};
+pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, Purpose, Static, ValueFormat, plan};
 pub(crate) use source::{Generated, Source, UserPiece};
 #[cfg(test)]
 pub(crate) use split::split;

@@ -133,6 +133,37 @@ pub(crate) enum Purpose {
     Type,
 }
 
+/// How a cell's values and errors are written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Formats {
+    /// Of values; without one Rust's own.
+    pub(crate) value: Option<ValueFormat>,
+    /// Whether values are shown with their types.
+    pub(crate) types: bool,
+    pub(crate) error: ErrorFormat,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ValueFormat {
+    /// By its `Debug` form, with this format string.
+    Debug(String),
+    /// By its `Display` form, if it has one.
+    Display,
+}
+
+/// How an error is written that `?` has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum ErrorFormat {
+    /// `{:?}`
+    #[default]
+    Debug,
+    /// `{:#?}`
+    Pretty,
+    /// `{}`
+    Display,
+}
+
 /// What a cell's crate is made of.
 #[derive(Debug)]
 pub(crate) struct CellPlan {
@@ -148,6 +179,7 @@ pub(crate) struct CellPlan {
     pub(crate) purpose: Purpose,
     /// The names of the prelude that a glob may import from elsewhere, so that rustc has to tell whether one does.
     pub(crate) reserve: Vec<&'static str>,
+    pub(crate) formats: Formats,
     /// The notebook's statics, the cell's own included.
     pub(crate) statics: BTreeMap<String, Static>,
     /// The epoch of types.
@@ -212,7 +244,18 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>, purpose: Purpose) -> CellPl
     let globs = uses.iter().chain(&parsed.uses).any(|import| may_import_prelude_names(import));
     let (mut prelude, reserve) = if globs { (Vec::new(), names) } else { (names, Vec::new()) };
     prelude.extend(METHODS.iter().map(|(of, _)| *of).filter(is_called).filter(|of| !is_needed(of)));
-    CellPlan { items, uses, takes, prelude, reserve, statics, epoch: known.epoch, purpose, parsed }
+    CellPlan {
+        items,
+        uses,
+        takes,
+        prelude,
+        reserve,
+        statics,
+        epoch: known.epoch,
+        purpose,
+        formats: Formats::default(),
+        parsed,
+    }
 }
 
 /// Whether the import is a glob that may bring in names that the prelude has too; the user's come first.

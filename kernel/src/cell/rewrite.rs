@@ -27,7 +27,8 @@ use super::source::Edit;
 use super::statics;
 
 pub(crate) const WAIT: &str = "::asyncio::cell::wait(";
-pub(crate) const QUESTION: &str = "::asyncio::cell::question(";
+/// The name stands for one of several functions.
+pub(crate) const QUESTION: &str = "__boucle_question(";
 pub(crate) const RETURNED: &str = " ::asyncio::cell::returned(";
 pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
 pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";

@@ -10,7 +10,7 @@ use boucle_wire::Times;
 
 use super::options;
 use super::{Engine, Part, Text, report};
-use crate::cell::{self, Purpose};
+use crate::cell::{self, ErrorFormat, Purpose, ValueFormat};
 use crate::compile::Diagnostic;
 use crate::error::ErrorReport;
 use crate::magics::{self, Cell, Command, Problem, Segment, Table};
@@ -75,7 +75,9 @@ impl Engine {
             Command::BuildEnv { name, value } => self.set_build_variable(&name, &value),
             Command::Clear => self.clear(publisher).await,
             Command::Doc(name) => self.show_documentation(&name, publisher),
+            Command::Efmt(format) => self.set_error_format(format, publisher),
             Command::Env { name, value } => self.set_variable(&name, &value).await,
+            Command::Fmt(format) => self.set_format(format, publisher),
             Command::Help => show_table(&magics::help(), publisher),
             Command::LastSource => show_source(self.last_source.as_deref(), publisher),
             Command::LoadConfig { quiet } => Box::pin(self.load_configuration(quiet, publisher)).await?,
@@ -90,6 +92,7 @@ impl Engine {
             Command::Tasks => self.show_tasks(publisher).await?,
             Command::Timing => self.toggle_timing(publisher),
             Command::Type(range) => self.show_type(text, range, publisher).await?,
+            Command::Types => self.toggle_types(publisher),
             Command::Vars => self.show_variables(publisher),
             Command::Version => self.show_versions(publisher).await?,
             // These have become steps.
@@ -155,6 +158,32 @@ impl Engine {
         self.options.opt_level = level;
         let level = level.map_or_else(|| "0, or 1 where code loops".to_owned(), |level| level.to_string());
         say(format!("Optimization: {level}"), publisher);
+    }
+
+    fn set_format(&mut self, format: Option<ValueFormat>, publisher: &Publisher) {
+        let name = match &format {
+            None => "{:?}",
+            Some(ValueFormat::Debug(format)) => format,
+            Some(ValueFormat::Display) => "{}",
+        };
+        say(format!("Output format: {name}"), publisher);
+        self.options.formats.value = format;
+    }
+
+    fn set_error_format(&mut self, format: Option<ErrorFormat>, publisher: &Publisher) {
+        let format = format.unwrap_or(self.options.formats.error);
+        self.options.formats.error = format;
+        let name = match format {
+            ErrorFormat::Debug => "{:?} (errors must implement Debug)",
+            ErrorFormat::Pretty => "{:#?} (errors must implement Debug)",
+            ErrorFormat::Display => "{} (errors must implement Display)",
+        };
+        say(format!("Error format: {name}"), publisher);
+    }
+
+    fn toggle_types(&mut self, publisher: &Publisher) {
+        self.options.formats.types = !self.options.formats.types;
+        say(format!("Types: {}", if self.options.formats.types { "on" } else { "off" }), publisher);
     }
 
     fn toggle_timing(&mut self, publisher: &Publisher) {

@@ -1,10 +1,13 @@
 //! What commands have set for the cells to come. Part of the engine.
 
+use crate::cell::Formats;
+
 /// The settings of a notebook.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Options {
     /// rustc's `opt-level`; without one it follows from the code.
     pub(super) opt_level: Option<u8>,
+    pub(super) formats: Formats,
     /// Whether to tell after each cell what took how long.
     pub(super) timing: bool,
     /// Environment variables of the process in which cells run.

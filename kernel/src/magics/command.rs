@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::nearest::nearest;
 use super::segment::{Line, Sigil};
 use super::table::{Cell, Table};
+use crate::cell::{ErrorFormat, ValueFormat};
 
 /// What a cell asks of the notebook itself. Ranges are those of Rust code in the cell's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +20,14 @@ pub(crate) enum Command {
     Dep(String),
     /// Show what is known of a name.
     Doc(String),
+    /// How errors are written that `?` has met; without a format, only tell which it is.
+    Efmt(Option<ErrorFormat>),
     Env {
         name: String,
         value: String,
     },
+    /// How values are written; without a format, in Rust's own.
+    Fmt(Option<ValueFormat>),
     Help,
     LastSource,
     LoadConfig {
@@ -51,6 +56,7 @@ pub(crate) enum Command {
     },
     Timing,
     Type(Range<usize>),
+    Types,
     Vars,
     Version,
 }
@@ -100,6 +106,9 @@ const COMMANDS: &[Entry] = &[
     entry(CRATES, Colon, "show_deps", "", "the crates in use", |text, _| nothing(text, Command::ShowDeps)),
     entry(SESSION, Colon, "opt", "0…3", "how much rustc optimizes from now on; `auto`: by whether the code loops", level),
     entry(SESSION, Whole, "opt", "0…3", "the same for one cell", cell_level),
+    entry(SESSION, Colon, "fmt", "{:#?}", "how values are written: `{:#?}`, `{:.2?}`, `{}` …; without a format in the usual way", value_format),
+    entry(SESSION, Colon, "efmt", "{}", "how errors are written that `?` meets: `{:?}`, `{:#?}` or `{}`", error_format),
+    entry(SESSION, Colon, "types", "", "switch on or off: show values with their types", |text, _| nothing(text, Command::Types)),
     entry(SESSION, Colon, "env", "NAME=value", "set an environment variable for cells and shell commands", |text, _| {
         let (name, value) = variable(text)?;
         Ok(Command::Env { name, value })
@@ -197,6 +206,34 @@ fn cell_level(argument: &str, _: Range<usize>) -> Result<Command, String> {
 fn level_of(text: &str) -> Result<u8, String> {
     let level = text.parse().ok().filter(|level| *level <= 3);
     level.ok_or_else(|| format!("the level is a number from 0 to 3, not `{text}`"))
+}
+
+fn value_format(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    let refused =
+        || format!("`{argument}` does not fit every value: a format has one `{{…?}}`, such as `{{:#?}}`, or is `{{}}`");
+    match argument.trim_matches('"') {
+        "" => Ok(Command::Fmt(None)),
+        "{}" => Ok(Command::Fmt(Some(ValueFormat::Display))),
+        format => {
+            let (before, rest) = format.split_once('{').ok_or_else(refused)?;
+            let (spec, behind) = rest.split_once('}').ok_or_else(refused)?;
+            let flags = spec.strip_prefix(':').and_then(|spec| spec.strip_suffix('?')).ok_or_else(refused)?;
+            let plain = flags.chars().all(|c| c.is_ascii_digit() || "#.+-<^>xX ".contains(c));
+            let alone = !before.contains('}') && !behind.contains(['{', '}']);
+            let format = Some(ValueFormat::Debug(format.to_owned()));
+            if plain && alone { Ok(Command::Fmt(format)) } else { Err(refused()) }
+        }
+    }
+}
+
+fn error_format(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument {
+        "" => Ok(Command::Efmt(None)),
+        "{:?}" => Ok(Command::Efmt(Some(ErrorFormat::Debug))),
+        "{:#?}" => Ok(Command::Efmt(Some(ErrorFormat::Pretty))),
+        "{}" => Ok(Command::Efmt(Some(ErrorFormat::Display))),
+        other => Err(format!("errors are written with `{{}}`, `{{:?}}` or `{{:#?}}`, not with `{other}`")),
+    }
 }
 
 fn variable(argument: &str) -> Result<(String, String), String> {
@@ -369,6 +406,11 @@ mod tests {
         check(":doc f", "Doc(\"f\")");
         check("!ls -la", "Shell(\"ls -la\")");
         check(":vars;", "Vars");
+        check(":fmt", "Fmt(None)");
+        check(":fmt {:#?}", "Fmt(Some(Debug(\"{:#?}\")))");
+        check(":fmt <{:.2?}>", "Fmt(Some(Debug(\"<{:.2?}>\")))");
+        check(":fmt {}", "Fmt(Some(Display))");
+        check(":efmt {}", "Efmt(Some(Display))");
         check(":load_config --quiet", "LoadConfig { quiet: true }");
         check(":cache 500", "Needless(\"everything is cached, without being asked\")");
     }
@@ -403,6 +445,16 @@ mod tests {
             "%timeit -n x",
             "-n x: a number from 1 has to follow `-n` | `%timeit code`: run it over and over, optimized, and tell how long it takes; `-n` loops, `-r` runs",
         );
+    }
+
+    #[test]
+    fn formats_must_fit_every_value() {
+        for format in ["{:x}", "{x:?}", "{:?}{:?}", "{:", "x", "{:1$?}"] {
+            let line = format!(":fmt {format}");
+            let found = segments(&line, |_| false).expect("a command");
+            let [Segment::Command(found)] = &found[..] else { panic!("{line}") };
+            assert!(parse(&line, found).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Debug for Scope {
 impl Scope {
     /// Prepares for a cell: drops the variables of the given names, and remembers which stores to ignore.
     pub fn begin(&self, forget: &[String], discard: Vec<u32>) {
+        display::set_formats(None, false);
         let dropped: Vec<_> = {
             let mut state = self.state.borrow_mut();
             state.stored.clear();
@@ -181,50 +182,4 @@ pub fn keep<T>(value: T) -> T {
 pub fn returned<T>(value: T) -> Ending {
     drop(value);
     Ok(())
-}
-
-/// What `?` can be applied to at the top level of a cell.
-#[diagnostic::on_unimplemented(
-    message = "the `?` operator can only be applied to a `Result` or an `Option`, not to `{Self}`",
-    label = "cannot use `?` on this"
-)]
-pub trait Question {
-    /// What is left when all is well.
-    type Output;
-
-    /// The value, or what ends the cell.
-    ///
-    /// # Errors
-    /// The payload of [`Ending`].
-    fn question(self, location: &'static Location<'static>) -> Result<Self::Output, Box<dyn Any + Send>>;
-}
-
-impl<T, E: Debug> Question for Result<T, E> {
-    type Output = T;
-
-    fn question(self, location: &'static Location<'static>) -> Result<T, Box<dyn Any + Send>> {
-        self.map_err(|error| failed(type_name::<E>(), &error, location))
-    }
-}
-
-impl<T> Question for Option<T> {
-    type Output = T;
-
-    fn question(self, location: &'static Location<'static>) -> Result<T, Box<dyn Any + Send>> {
-        self.ok_or_else(|| failed("None", &format_args!("`?` found `None`"), location))
-    }
-}
-
-/// The value of `x?` at the top level of a cell.
-///
-/// # Errors
-/// What ends the cell.
-#[track_caller]
-pub fn question<T: Question>(value: T) -> Result<T::Output, Box<dyn Any + Send>> {
-    value.question(Location::caller())
-}
-
-fn failed(type_name: &str, error: &dyn Debug, location: &'static Location<'static>) -> Box<dyn Any + Send> {
-    let name = display::without_paths(type_name);
-    Box::new(Failed { name, message: format!("{error:?}"), location })
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Debug, Write};
 
-use super::{MimeBundle, table};
+use super::{MimeBundle, format, table};
 use crate::interrupt::checkpoint;
 
 /// How many lines are shown.
@@ -21,15 +21,15 @@ pub(super) fn bundle(value: &dyn Debug, type_name: &str) -> Option<MimeBundle> {
         return None;
     }
     let mut limited = Limited::default();
-    let failed = write!(limited, "{value:?}").is_err();
+    let failed = format::write(&mut limited, value).is_err();
     let Limited { mut text, cut, .. } = limited;
-    let table = table::html(&text, type_name, cut.is_none());
+    let table = if format::is_set() { None } else { table::html(&text, type_name, cut.is_none()) };
     match cut {
         Some(limit) => text.push_str(&format!("\n… cut after {limit}; `println!(\"{{:?}}\", …)` prints all of it")),
         None if failed => text.push_str(" … (its `Debug` implementation returned an error here)"),
         None => {}
     }
-    let bundle = MimeBundle::new().text(text);
+    let bundle = MimeBundle::new().text(format::prefix(type_name) + &text);
     Some(match table {
         Some(html) => bundle.html(html),
         None => bundle,
