@@ -35,6 +35,8 @@ mod iterate;
 mod report;
 pub mod signal;
 mod state;
+pub mod streams;
+pub mod subprocess;
 pub mod sync;
 mod task;
 mod thread_id;
@@ -61,6 +63,11 @@ pub use interrupt::catch_interrupt;
 pub use iterate::{AsyncGenerator, AsyncIterator, Yielder, generator};
 pub use report::{ExceptionHandler, Report};
 pub use std::future::Future;
+pub use streams::{
+    IncompleteReadError, LimitOverrunError, ReadError, Server, StreamReader, StreamWriter, open_connection,
+    open_unix_connection, start_server, start_unix_server,
+};
+pub use subprocess::{create_subprocess_exec, create_subprocess_shell};
 pub use sync::{
     Barrier, BoundedSemaphore, BrokenBarrierError, Condition, Event, LifoQueue, Lock, PriorityQueue, Queue, QueueEmpty,
     QueueFull, QueueShutDown, Semaphore,

@@ -149,9 +149,8 @@ impl EventLoop {
     }
 
     fn watch(&self, subject: Subject, source: Source, function: Box<dyn FnMut()>) {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
         self.unwatch(subject);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let number = next_number();
         let waker = Waker::from(Arc::new(Call { number, event_loop: self.handle() }));
         let watch = Watch { subject, source: RefCell::new(source), function: RefCell::new(function), waker };
         self.core.attached.borrow_mut().insert(number, Rc::new(watch));
@@ -167,10 +166,39 @@ impl EventLoop {
     }
 }
 
-/// Polls a registration, and calls its function when there is a reason to.
+type PollFn = dyn FnMut(&mut Context<'_>) -> Poll<()>;
+
+/// Something that goes on while its loop runs, without being a task: the sending of what was written.
+struct Background {
+    poll: RefCell<Box<PollFn>>,
+    waker: Waker,
+}
+
+/// Polls `poll` in `event_loop`, now and whenever it is woken, until it is ready.
+pub(crate) fn in_background(event_loop: &EventLoop, poll: impl FnMut(&mut Context<'_>) -> Poll<()> + 'static) {
+    let number = next_number();
+    let waker = Waker::from(Arc::new(Call { number, event_loop: event_loop.handle() }));
+    let background = Background { poll: RefCell::new(Box::new(poll)), waker };
+    event_loop.core.attached.borrow_mut().insert(number, Rc::new(background));
+    event_loop.call_soon(move || serve(number));
+}
+
+fn next_number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Polls what is attached to the running loop under `number`; calls the function of a registration that is due.
 fn serve(number: u64) {
-    let attached = current::running().and_then(|core| core.attached.borrow().get(&number).cloned());
-    let Some(watch) = attached.and_then(|attached| attached.downcast::<Watch>().ok()) else { return };
+    let Some(core) = current::running() else { return };
+    let Some(attached) = core.attached.borrow().get(&number).cloned() else { return };
+    if let Some(background) = attached.downcast_ref::<Background>() {
+        let cx = &mut Context::from_waker(&background.waker);
+        if (background.poll.borrow_mut())(cx).is_ready() {
+            drop(core.attached.borrow_mut().remove(&number));
+        }
+    }
+    let Ok(watch) = attached.downcast::<Watch>() else { return };
     if !watch.is_due() {
         return;
     }

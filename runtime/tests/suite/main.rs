@@ -9,6 +9,7 @@ mod harness;
 mod interrupts;
 mod misuse;
 mod order;
+mod outside;
 mod python;
 mod runs;
 mod scenario;

@@ -1,0 +1,59 @@
+//! Connections: `open_connection`, `start_server`, over TCP and Unix sockets, and what one reads and writes at their ends.
+//! Programs use them for the network; `subprocess` uses the same ends for pipes.
+
+mod reader;
+mod server;
+mod transport;
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+use tokio::net::{TcpStream, UnixStream};
+
+pub use reader::{IncompleteReadError, LimitOverrunError, ReadError, StreamReader};
+pub use server::{Server, start_server, start_unix_server};
+pub use writer::StreamWriter;
+
+pub(crate) use transport::Transport;
+
+/// Opens a TCP connection to `port` of `host`, a name or an address: Python's `asyncio.open_connection`. Cancel-safe.
+///
+/// # Errors
+/// What the operating system says: the name is unknown, the connection was refused, and so on.
+///
+/// ```
+/// use asyncio::{open_connection, start_server};
+/// # let event_loop = asyncio::new_event_loop();
+/// # asyncio::set_event_loop(&event_loop);
+/// event_loop.run_until_complete(async {
+///     let server = start_server(async |mut reader, mut writer| {
+///         let line = reader.readline().await.unwrap();
+///         writer.write(&line);
+///     }, "127.0.0.1", 0).await.unwrap();
+///     let port = server.local_addr().unwrap().port();
+///
+///     let (mut reader, mut writer) = open_connection("127.0.0.1", port).await.unwrap();
+///     writer.write(b"hello\n");
+///     assert_eq!(reader.readline().await.unwrap(), b"hello\n");
+///     server.close();
+/// });
+/// ```
+pub async fn open_connection(host: &str, port: u16) -> io::Result<(StreamReader, StreamWriter)> {
+    Ok(ends(Transport::Tcp(TcpStream::connect((host, port)).await?)))
+}
+
+/// Opens a connection to the Unix socket at `path`: Python's `asyncio.open_unix_connection`. Cancel-safe.
+///
+/// # Errors
+/// As [`open_connection`].
+pub async fn open_unix_connection(path: impl AsRef<Path>) -> io::Result<(StreamReader, StreamWriter)> {
+    Ok(ends(Transport::Unix(UnixStream::connect(path).await?)))
+}
+
+/// The two ends of a connection.
+fn ends(transport: Transport) -> (StreamReader, StreamWriter) {
+    let transport = Rc::new(transport);
+    (StreamReader::new(Rc::clone(&transport)), StreamWriter::new(transport))
+}

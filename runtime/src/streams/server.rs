@@ -1,0 +1,160 @@
+//! `start_server`: a task for each client that connects.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use tokio::net::{TcpListener, UnixListener};
+
+use super::{StreamReader, StreamWriter, Transport, ends};
+use crate::error::raise_cancelled;
+use crate::event_loop::ensure_future;
+use crate::sync::Event;
+use crate::task::Task;
+
+/// Makes a client's coroutine.
+type Handler = Box<dyn Fn(StreamReader, StreamWriter) -> Pin<Box<dyn Future<Output = ()>>>>;
+
+/// Listens at `port` of `host`, and starts a task with `handler` for each client that connects: Python's
+/// `asyncio.start_server`, with the handler as an async closure. Port 0 lets the system choose one. The host `"0.0.0.0"`
+/// stands for all of the machine's addresses.
+///
+/// The server works while its loop runs, in a task of its own, until [`Server::close`]. Cancel-safe.
+///
+/// # Errors
+/// What the operating system says: the port is in use, and so on.
+pub async fn start_server<H>(handler: H, host: &str, port: u16) -> io::Result<Server>
+where
+    H: AsyncFn(StreamReader, StreamWriter) + 'static,
+{
+    let listener = TcpListener::bind((host, port)).await?;
+    Ok(Server::start(Listener::Tcp(listener), boxed(handler)))
+}
+
+/// Listens at the Unix socket `path`, which is created: Python's `asyncio.start_unix_server`. Otherwise as [`start_server`].
+///
+/// # Errors
+/// As [`start_server`].
+pub async fn start_unix_server<H>(handler: H, path: impl AsRef<Path>) -> io::Result<Server>
+where
+    H: AsyncFn(StreamReader, StreamWriter) + 'static,
+{
+    Ok(Server::start(Listener::Unix(UnixListener::bind(path)?), boxed(handler)))
+}
+
+fn boxed<H: AsyncFn(StreamReader, StreamWriter) + 'static>(handler: H) -> Handler {
+    let handler = Rc::new(handler);
+    Box::new(move |reader, writer| {
+        let handler = Rc::clone(&handler);
+        Box::pin(async move { handler(reader, writer).await })
+    })
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Transport> {
+        Ok(match self {
+            Self::Tcp(listener) => Transport::Tcp(listener.accept().await?.0),
+            Self::Unix(listener) => Transport::Unix(listener.accept().await?.0),
+        })
+    }
+}
+
+/// A server that listens: Python's `asyncio.Server`. Clones are the same server; dropping them leaves it serving.
+#[derive(Clone)]
+pub struct Server {
+    state: Rc<State>,
+}
+
+struct State {
+    address: Option<SocketAddr>,
+    accepting: RefCell<Option<Task<()>>>,
+    closed: Event,
+}
+
+impl Server {
+    fn start(listener: Listener, handler: Handler) -> Self {
+        let address = if let Listener::Tcp(listener) = &listener { listener.local_addr().ok() } else { None };
+        let accepting = ensure_future(serve(listener, handler));
+        accepting.set_name("server");
+        Self { state: Rc::new(State { address, accepting: RefCell::new(Some(accepting)), closed: Event::new() }) }
+    }
+
+    /// Where a TCP server listens.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.state.address
+    }
+
+    /// Whether the server accepts connections.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.state.accepting.borrow().as_ref().is_some_and(|accepting| !accepting.done())
+    }
+
+    /// Stops listening; clients that are connected stay so.
+    pub fn close(&self) {
+        if let Some(accepting) = self.state.accepting.take() {
+            accepting.cancel();
+        }
+        self.state.closed.set();
+    }
+
+    /// Waits until the server is closed. Cancel-safe.
+    pub async fn wait_closed(&self) {
+        self.state.closed.wait().await;
+    }
+
+    /// Waits until the server is closed, and closes it when the waiting is cancelled or dropped.
+    ///
+    /// # Panics
+    /// Raises [`CancelledError`](crate::CancelledError) when it was closed by somebody else, as in Python.
+    pub async fn serve_forever(&self) {
+        let _close = CloseOnDrop(self);
+        self.wait_closed().await;
+        raise_cancelled();
+    }
+}
+
+struct CloseOnDrop<'a>(&'a Server);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Server serving={} address={:?}>", self.is_serving(), self.state.address)
+    }
+}
+
+/// Accepts clients until it is cancelled.
+async fn serve(listener: Listener, handler: Handler) {
+    loop {
+        match listener.accept().await {
+            Ok(transport) => {
+                let (reader, writer) = ends(transport);
+                drop(ensure_future(handler(reader, writer)));
+            }
+            // Out of descriptors, most likely: as Python, try again in a second.
+            Err(error) if !is_of_one_client(&error) => crate::time::sleep(1).await,
+            Err(_) => {}
+        }
+    }
+}
+
+/// Whether an error concerns only the client that was to be accepted.
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
