@@ -11,6 +11,7 @@ mod dependencies;
 mod documentation;
 mod options;
 mod report;
+mod steps;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,6 +32,10 @@ use crate::session::{Change, Session};
 use crate::worker::{Death, Ended, Worker};
 use build::{Built, Refusal};
 use options::Options;
+
+/// rustc's level for code whose time is taken, unless `:opt` has set one: nobody wants to know how slow unoptimized code
+/// is.
+const MEASURED_LEVEL: u8 = 3;
 
 /// Runs the cells of one notebook.
 #[derive(Debug)]
@@ -240,6 +245,7 @@ impl Engine {
         let mut parsed = self.split(text, part).await?;
         self.add_extern_crates(&parsed.extern_crates, publisher).await?;
         let opt_level = part.opt_level.or(self.options.opt_level);
+        let opt_level = opt_level.or(matches!(part.purpose, Purpose::Measure { .. }).then_some(MEASURED_LEVEL));
         let mut conflicting = Vec::new();
         loop {
             let change = self.session.change(&parsed, &conflicting);

@@ -9,28 +9,14 @@ use std::sync::Arc;
 use boucle_wire::Times;
 
 use super::options;
+use super::steps::{Step, Steps};
 use super::{Engine, Part, Text, report};
-use crate::cell::{self, ErrorFormat, Purpose, ValueFormat};
+use crate::cell::{self, ErrorFormat, ValueFormat};
 use crate::compile::Diagnostic;
 use crate::error::ErrorReport;
 use crate::magics::{self, Cell, Command, Problem, Segment, Table};
 use crate::publish::{MimeBundle, Publisher, StreamName};
 use crate::worker::shell;
-
-/// rustc's level for code whose time is taken, unless `:opt` has set one: nobody wants to know how slow unoptimized code
-/// is.
-const MEASURED_LEVEL: u8 = 3;
-
-/// One thing to do.
-#[derive(Debug)]
-enum Step {
-    Run(Part),
-    /// Run it, and tell how long it took.
-    Time(Part),
-    /// The `:dep`s that follow one another.
-    AddDependencies(Vec<String>),
-    Obey(Command),
-}
 
 impl Engine {
     /// Runs the parts of a text one after the other.
@@ -40,9 +26,8 @@ impl Engine {
         segments: Vec<Segment>,
         publisher: &Publisher,
     ) -> Result<(), ErrorReport> {
-        let measured_level = self.options.opt_level.unwrap_or(MEASURED_LEVEL);
-        let plan = Plan::of(text.code, segments, measured_level);
-        let Plan { steps, time_all, .. } = plan.map_err(|problem| self.refuse_command(text, problem))?;
+        let read = Steps::of(text.code, segments);
+        let Steps { steps, time_all, .. } = read.map_err(|problem| self.refuse_command(text, problem))?;
         let mut all = Times::default();
         for step in steps {
             match step {
@@ -237,74 +222,6 @@ impl Engine {
         let mut diagnostic = Diagnostic::error(problem.message, source, problem.at);
         diagnostic.children.extend(problem.help.map(Diagnostic::help));
         report::bad_command(&diagnostic)
-    }
-}
-
-/// What a text asks for, in order.
-#[derive(Debug, Default)]
-struct Plan {
-    steps: Vec<Step>,
-    /// What commands about the whole cell ask of its code.
-    opt_level: Option<u8>,
-    purpose: Purpose,
-    time_all: bool,
-    parts: usize,
-}
-
-impl Plan {
-    fn of(text: &str, segments: Vec<Segment>, measured_level: u8) -> Result<Plan, Problem> {
-        let mut plan = Plan::default();
-        for segment in segments {
-            match segment {
-                Segment::Code(range) => {
-                    let part = plan.part(range, plan.purpose, plan.opt_level);
-                    plan.steps.push(Step::Run(part));
-                }
-                Segment::Command(line) => {
-                    let command = magics::parse(text, &line)?;
-                    let late = magics::Sigil::Cell == line.sigil && !plan.steps.is_empty();
-                    if late {
-                        return Err(Problem {
-                            message: "what is said about the whole cell has to come first in it".into(),
-                            help: None,
-                            at: line.name.start - line.sigil.text().len()..line.name.end,
-                        });
-                    }
-                    plan.add(command, measured_level);
-                }
-            }
-        }
-        Ok(plan)
-    }
-
-    fn add(&mut self, command: Command, measured_level: u8) {
-        match command {
-            Command::Dep(specification) => match self.steps.last_mut() {
-                Some(Step::AddDependencies(earlier)) => earlier.push(specification),
-                _ => self.steps.push(Step::AddDependencies(vec![specification])),
-            },
-            Command::OptCell(level) => self.opt_level = Some(level),
-            Command::TimeCell => self.time_all = true,
-            Command::TimeitCell { loops, rows } => {
-                self.purpose = Purpose::Measure { loops, rows };
-                self.opt_level = self.opt_level.or(Some(measured_level));
-            }
-            Command::Time(range) => {
-                let part = self.part(range, Purpose::Run, self.opt_level);
-                self.steps.push(Step::Time(part));
-            }
-            Command::Timeit { code, loops, rows } => {
-                let level = self.opt_level.or(Some(measured_level));
-                let part = self.part(code, Purpose::Measure { loops, rows }, level);
-                self.steps.push(Step::Run(part));
-            }
-            command => self.steps.push(Step::Obey(command)),
-        }
-    }
-
-    fn part(&mut self, range: Range<usize>, purpose: Purpose, opt_level: Option<u8>) -> Part {
-        self.parts += 1;
-        Part { range, number: self.parts - 1, purpose, opt_level }
     }
 }
 

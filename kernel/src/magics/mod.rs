@@ -1,6 +1,7 @@
 //! Commands: what a cell may hold besides Rust. Text → [`Segment`]s → [`Command`]s, and what some of them show.
 //! Called by the engine, which carries them out. Pure: nothing here touches files, processes or sockets.
 
+mod arguments;
 mod command;
 mod documentation;
 mod nearest;
