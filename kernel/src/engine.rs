@@ -9,6 +9,8 @@ mod configuration;
 mod crate_progress;
 mod dependencies;
 mod documentation;
+mod habits;
+mod hints;
 mod options;
 mod report;
 mod steps;
@@ -254,21 +256,29 @@ impl Engine {
             if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
                 return Ok((plan, Built::default(), change));
             }
-            let variables = self.session.variables();
-            match build::build(&self.ready()?.compiler, &mut plan, variables, &text.label, file, opt_level).await {
+            match build::build(&self.ready()?.compiler, &mut plan, &self.session, &text.label, file, opt_level).await {
                 Ok(built) => return Ok((plan, built, change)),
-                Err(refusal) => self.mend(refusal, &mut conflicting).await?,
+                Err(refusal) => self.mend(refusal, &plan.parsed, &mut conflicting).await?,
             }
             parsed = plan.parsed;
         }
     }
 
     /// Does what makes a refused cell worth another attempt, if anything does.
-    async fn mend(&mut self, refusal: Refusal, conflicting: &mut Vec<Arc<Item>>) -> Result<(), ErrorReport> {
+    async fn mend(
+        &mut self,
+        refusal: Refusal,
+        parsed: &Parsed,
+        conflicting: &mut Vec<Arc<Item>>,
+    ) -> Result<(), ErrorReport> {
         match refusal {
             Refusal::Replaces(item) => conflicting.push(item),
             Refusal::OutOfReach(name) => self.session.lose_out_of_reach(&name),
-            Refusal::Cell(diagnostics) => return Err(report::refused(&diagnostics, &self.session)),
+            Refusal::Cell(diagnostics) => {
+                let errors = hints::explain(&diagnostics, Some(parsed), &self.session);
+                self.session.note_refused(&parsed.source.label, hints::would_be(parsed));
+                return Err(report::refused(&errors));
+            }
             Refusal::Tool(error) => return Err(self.tool_failed(error).await),
         }
         Ok(())
@@ -295,7 +305,9 @@ impl Engine {
         };
         match found {
             Ok(Ok(ty)) => Ok(ty),
-            Ok(Err(diagnostics)) => Err(report::refused(&diagnostics, &self.session)),
+            Ok(Err(diagnostics)) => {
+                Err(report::refused(&hints::explain(&diagnostics, Some(&plan.parsed), &self.session)))
+            }
             Err(error) => Err(self.tool_failed(error).await),
         }
     }
@@ -312,7 +324,11 @@ impl Engine {
         let source = Arc::new(cell::unsplit(&text.label, text.code, part.range.clone()));
         self.session.remember_source(&source);
         match build::explain_syntax(&self.ready()?.compiler, &source, error).await {
-            Ok(diagnostics) => Err(report::refused(&diagnostics, &self.session)),
+            Ok(diagnostics) => {
+                let errors = hints::explain(&diagnostics, None, &self.session);
+                self.session.note_refused(&text.label, hints::would_be_of(&text.code[part.range.clone()]));
+                Err(report::refused(&errors))
+            }
             Err(error) => Err(self.tool_failed(error).await),
         }
     }
@@ -339,7 +355,12 @@ impl Engine {
                 self.session.commit_variables(&text.label, &stored, &built.types, &variables, &built.ended);
                 match failure {
                     None => Ok(times),
-                    Some(failure) => Err(self.failed(&failure)),
+                    Some(failure) => {
+                        let bound = plan.parsed.statements.iter().flat_map(|statement| statement.binds.iter().cloned());
+                        let not_reached = bound.filter(|name| !built.ended.contains_key(name));
+                        self.session.note_not_reached(&text.label, not_reached);
+                        Err(self.failed(&failure))
+                    }
                 }
             }
             Ended::Died(death) => {

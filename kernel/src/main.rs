@@ -12,6 +12,7 @@ mod install;
 mod kernel;
 mod lifecycle;
 mod magics;
+mod nearest;
 mod protocol;
 mod publish;
 mod session;

@@ -113,6 +113,11 @@ impl Session {
             || self.uses.iter().any(|import| import.binds.as_deref() == Some(name))
     }
 
+    /// The current definitions, oldest first.
+    pub(crate) fn items(&self) -> &[Arc<Item>] {
+        &self.items
+    }
+
     /// Whether there is a variable of this name.
     pub(crate) fn has_variable(&self, name: &str) -> bool {
         self.variables.contains_key(name)
@@ -129,6 +134,22 @@ impl Session {
         self.sources.insert(source.label.clone(), source.clone());
     }
 
+    /// Remembers the names that a cell would have given if it had not been refused.
+    pub(crate) fn note_refused(&mut self, label: &str, names: Vec<String>) {
+        for name in names {
+            if !self.knows(&name) && self.ended.get(&name).is_none_or(|why| matches!(why, Ended::Refused(_))) {
+                self.ended.insert(name, Ended::Refused(label.to_owned()));
+            }
+        }
+    }
+
+    /// Remembers the variables that a cell would have set if it had not failed before.
+    pub(crate) fn note_not_reached(&mut self, label: &str, names: impl Iterator<Item = String>) {
+        for name in names.filter(|name| !self.variables.contains_key(name)).collect::<Vec<_>>() {
+            self.ended.insert(name, Ended::NotReached(label.to_owned()));
+        }
+    }
+
     /// Takes over what an accepted cell defines, and forgets what it takes the place of.
     /// `broken_uses` are earlier imports that have lost what they import.
     pub(crate) fn commit_definitions(&mut self, parsed: &Parsed, change: Change, broken_uses: &[Arc<Use>]) {
@@ -143,6 +164,7 @@ impl Session {
         self.items.retain(|earlier| !change.replaced.iter().any(|replaced| Arc::ptr_eq(replaced, earlier)));
         for new in &parsed.items {
             self.uses.retain(|import| import.binds.as_deref() != Some(new.key.as_str()));
+            self.ended.remove(&new.key);
             self.items.push(new.clone());
             if !new.statics.is_empty() {
                 self.restart(new.statics_key());

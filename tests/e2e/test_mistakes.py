@@ -66,6 +66,7 @@ def shown(request, first):
     value = [request.value] if request.value is not None else []
     parts = [plain(request.text()), plain(request.text("stderr")), *request.shown, *value, request.traceback]
     text = "\n".join(part.rstrip("\n") for part in parts if part.strip())
+    text = re.sub(r"thread 'main' \(\d+\)", "thread 'main' (…)", text)  # the system's number of the thread
     text = re.sub(r"In\[(\d+)\]", lambda number: f"In[{int(number[1]) - first + 1}]", text)
     return "\n".join(line.rstrip() for line in text.split("\n"))
 

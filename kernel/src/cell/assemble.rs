@@ -126,14 +126,13 @@ pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site
 }
 
 /// Source by which rustc explains what is wrong with a cell that could not be parsed.
-pub(crate) fn assemble_unparsed(source: &Arc<Source>, lexical: bool) -> Generated {
+pub(crate) fn assemble_unparsed(source: &Arc<Source>, in_function: bool) -> Generated {
     let mut out = Generated::default();
-    // A text with unbalanced delimiters would only be made worse by more of them.
-    if !lexical {
+    if in_function {
         out.glue("fn boucle_cell() {");
     }
     out.user(source, 0..source.text.len());
-    if !lexical {
+    if in_function {
         out.glue("\n}");
     }
     out

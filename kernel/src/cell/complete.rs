@@ -33,6 +33,11 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
     }
 }
 
+/// Whether each delimiter has its counterpart, and each string and comment its end.
+pub(crate) fn is_balanced(code: &str) -> bool {
+    scan(code) == Scan::Balanced
+}
+
 /// What the delimiters of a text look like.
 #[derive(Debug, PartialEq, Eq)]
 enum Scan {

@@ -17,12 +17,12 @@ mod split;
 mod statics;
 
 pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
-pub(crate) use complete::{IsComplete, is_complete};
+pub(crate) use complete::{IsComplete, is_balanced, is_complete};
 pub(crate) use item::{Item, ItemKind, Use};
 pub(crate) use item_macros::ItemMacros;
 pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
-pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, Purpose, Static, ValueFormat, plan};
+pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, PRELUDE, Purpose, Static, ValueFormat, plan};
 pub(crate) use source::{Generated, Source, UserPiece};
 #[cfg(test)]
 pub(crate) use split::split;

@@ -161,7 +161,27 @@ impl Generated {
             }
             index += 1;
         }
-        found
+        found.or_else(|| self.end_of_user_text(range))
+    }
+
+    /// The end of the user's text, where an empty range of the generated text touches it.
+    fn end_of_user_text(&self, range: &Range<usize>) -> Option<(Arc<Source>, Range<usize>)> {
+        let last = range.start.checked_sub(1).filter(|_| range.is_empty())?;
+        match self.piece_at(last)? {
+            (_, (start, Origin::User(source, offset))) => {
+                let end = offset + range.start - start;
+                Some((source.clone(), end..end))
+            }
+            _ => None,
+        }
+    }
+
+    /// The place in a cell of a line and column, from 1, of the generated text.
+    pub(crate) fn locate_line(&self, line: usize, column: usize) -> Option<(Arc<Source>, usize)> {
+        let start: usize = self.text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let within = self.text.get(start..)?.char_indices().nth(column.checked_sub(1)?)?.0;
+        let (source, range) = self.locate(&(start + within..start + within + 1))?;
+        Some((source, range.start))
     }
 
     /// The stretches of user text.
@@ -230,6 +250,7 @@ mod tests {
         assert_eq!(generated.locate(&(17..20)), Some((cell.clone(), 0..3)));
         assert_eq!(generated.locate(&(12..22)), Some((cell.clone(), 0..10)));
         assert_eq!(generated.locate(&(0..5)), None);
+        assert_eq!(generated.locate(&(20..20)), Some((cell.clone(), 3..3)));
         let places: Vec<_> =
             generated.user_pieces().into_iter().map(|piece| (piece.start, piece.end, piece.offset)).collect();
         assert_eq!(places, [((1, 18), (1, 21), 0), ((1, 22), (1, 23), 9)]);

@@ -88,6 +88,12 @@ impl Diagnostic {
         }
     }
 
+    /// Help of the engine's own that replaces the text at a place.
+    pub(crate) fn suggestion(message: impl Into<String>, at: &Span, range: Range<usize>, text: String) -> Diagnostic {
+        let span = Span { source: at.source.clone(), range, primary: true, label: None, replacement: Some(text) };
+        Diagnostic { spans: vec![span], ..Diagnostic::help(message) }
+    }
+
     /// Help of the engine's own.
     pub(crate) fn help(message: impl Into<String>) -> Diagnostic {
         Diagnostic {
@@ -112,11 +118,34 @@ impl Diagnostic {
             && ["`std`", "`core`", "`alloc`", "`asyncio`", "`tokio`"].iter().any(|name| self.message.contains(name))
     }
 
-    /// Whether the user would read the same twice.
-    pub(crate) fn says_the_same_as(&self, other: &Diagnostic) -> bool {
-        let place =
-            |diagnostic: &Diagnostic| diagnostic.primary().map(|span| (Arc::as_ptr(&span.source), span.range.clone()));
-        self.message == other.message && self.code == other.code && place(self) == place(other)
+    /// Whether it says what the other one says too, at the same place or at one within it, so that the user would
+    /// read it twice.
+    pub(crate) fn covers(&self, other: &Diagnostic) -> bool {
+        let same_place = match (self.primary(), other.primary()) {
+            (Some(outer), Some(inner)) => {
+                Arc::ptr_eq(&outer.source, &inner.source)
+                    && outer.range.start <= inner.range.start
+                    && inner.range.end <= outer.range.end
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        let label = |diagnostic: &Diagnostic| diagnostic.primary().and_then(|span| span.label.clone());
+        same_place && self.message == other.message && self.code == other.code && label(self) == label(other)
+    }
+
+    /// Whether rustc proposes something for it.
+    pub(crate) fn has_suggestion(&self) -> bool {
+        let proposes = |child: &Diagnostic| {
+            child.message.starts_with("consider importing") || child.spans.iter().any(|span| span.replacement.is_some())
+        };
+        self.children.iter().any(proposes)
+    }
+
+    /// The address of rustc's explanation of its code.
+    pub(crate) fn explanation(&self) -> Option<String> {
+        let code = self.code.as_deref().filter(|code| code.starts_with('E'))?;
+        Some(format!("https://doc.rust-lang.org/error_codes/{code}.html"))
     }
 
     /// Whether it says that a name is not known, which a later cell may mend.
@@ -153,6 +182,36 @@ fn is_internal(message: &str) -> bool {
     ["__boucle", "boucle_cell", "asyncio::cell", "Scope::", "cell::wait", "`wait`"]
         .iter()
         .any(|name| message.contains(name))
+        // Files that are gone when the user reads this, and options that nobody can give.
+        || ["the full name for the type has been written to", "consider using `--verbose`"]
+            .iter()
+            .any(|start| message.starts_with(start))
+}
+
+/// A message without what only holds for the generated source: the places in the names of closures, and the crate.
+fn translate(message: &str, file: &str, generated: &Generated) -> String {
+    let message = message.replace(" to your crate (`cell`)", " to the cell");
+    let of_closure = format!("@{file}:");
+    let mut parts = message.split(&of_closure);
+    let mut translated = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // `{closure@In[1]:2:59: 2:66}`
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(part.len());
+        let mut numbers = part[..end].trim_end_matches(':').split(':').map(str::parse);
+        let place = match (numbers.next(), numbers.next()) {
+            (Some(Ok(line)), Some(Ok(column))) => generated.locate_line(line, column),
+            _ => None,
+        };
+        let rest = &part[part.find('}').unwrap_or(end)..];
+        match place {
+            Some((source, offset)) => {
+                let (line, column) = source.line_column(offset);
+                translated.push_str(&format!("@{}:{line}:{column}{rest}", source.label));
+            }
+            None => translated.push_str(rest),
+        }
+    }
+    translated
 }
 
 /// Maps a diagnostic to the cells. `file` is the generated source's name. `None` for rustc's closing summary.
@@ -188,7 +247,8 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
             take = take.or(generated.take_at(&range));
         }
         let Some((source, range)) = generated.locate(&range) else { continue };
-        let label = raw.label.clone().filter(|label| !is_internal(label));
+        let label = raw.label.as_deref().filter(|label| !is_internal(label));
+        let label = label.map(|label| translate(label, file, generated));
         let replacement = raw.suggested_replacement.clone();
         spans.push(Span { source, range, primary: raw.is_primary, label, replacement });
     }
@@ -198,22 +258,41 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
     {
         first.primary = true;
     }
-    let children = raw
-        .children
-        .iter()
-        .filter(|child| !is_internal(&child.message))
-        .filter_map(|child| resolve(child, file, generated))
-        .filter(|child| !child.message.is_empty())
-        .collect();
+    let children = raw.children.iter().filter_map(|child| resolve_child(child, file, generated)).collect();
     Some(Diagnostic {
         level,
         code: raw.code.as_ref().map(|code| code.code.clone()),
-        message: raw.message.clone(),
+        message: translate(&raw.message, file, generated),
         spans,
         children,
         stores,
         take,
     })
+}
+
+/// Maps a note or help, unless it has nothing to say without the places that are not the user's.
+fn resolve_child(raw: &Raw, file: &str, generated: &Generated) -> Option<Diagnostic> {
+    let mut child = resolve(raw, file, generated).filter(|child| !child.message.is_empty())?;
+    let all_kept = child.spans.len() == raw.spans.len();
+    if is_internal(&raw.message) {
+        return None;
+    }
+    let proposals: Vec<&str> = raw.spans.iter().filter_map(|span| span.suggested_replacement.as_deref()).collect();
+    if !all_kept && !proposals.is_empty() {
+        // What rustc would write at the head of the generated source belongs at the head of the cell.
+        child.spans.clear();
+        let imports = proposals.iter().filter(|text| text.starts_with("use ") && !is_internal(text));
+        let imports: Vec<String> = imports.map(|text| format!("`{}`", text.trim())).collect();
+        if !imports.is_empty() {
+            child.message = format!("{}: {}", child.message, imports.join(" or "));
+        }
+    } else if child.spans.is_empty() && !all_kept {
+        let points = |words: &str| child.message.ends_with(words) || child.message.contains(&format!("{words},"));
+        if points(" here") || child.message.contains("the following other types implement") {
+            return None;
+        }
+    }
+    Some(child)
 }
 
 /// The place in `file` where a span's macro was called, or the span itself.

@@ -57,7 +57,9 @@ pub(crate) fn fn_pointer(ty: &str) -> Option<&str> {
 
 /// Whether an unnameable type is that of a future.
 pub(crate) fn is_future(ty: &str) -> bool {
-    ty.starts_with("{async ") || ty.starts_with("impl Future<") || ty.starts_with("impl std::future::Future<")
+    (ty.starts_with("{async ") && !ty.starts_with("{async closure"))
+        || ty.starts_with("impl Future<")
+        || ty.starts_with("impl std::future::Future<")
 }
 
 /// `let mut _3: u8;` → `("_3", "u8")`

@@ -63,9 +63,26 @@ fn with_snippets<'a>(mut group: Group<'a>, spans: &'a [Span]) -> Group<'a> {
 
 fn with_patches<'a>(mut group: Group<'a>, spans: &'a [Span]) -> Group<'a> {
     for (source, spans) in by_source(spans) {
-        let patches =
-            spans.into_iter().filter_map(|span| Some(Patch::new(span.range.clone(), span.replacement.as_deref()?)));
-        group = group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).patches(patches));
+        for spans in alternatives(spans) {
+            let patches =
+                spans.iter().filter_map(|span| Some(Patch::new(span.range.clone(), span.replacement.as_deref()?)));
+            group = group.element(Snippet::source(source.text.as_str()).path(source.label.as_str()).patches(patches));
+        }
     }
     group
+}
+
+/// The spans of one suggestion after the other: rustc writes them in one row, and each changes its places once.
+fn alternatives(spans: Vec<&Span>) -> Vec<Vec<&Span>> {
+    let clash = |one: &Span, other: &Span| {
+        one.range == other.range || one.range.start < other.range.end && other.range.start < one.range.end
+    };
+    let mut suggestions: Vec<Vec<&Span>> = Vec::new();
+    for span in spans {
+        match suggestions.last_mut().filter(|last| !last.iter().any(|earlier| clash(earlier, span))) {
+            Some(last) => last.push(span),
+            None => suggestions.push(vec![span]),
+        }
+    }
+    suggestions
 }

@@ -11,14 +11,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hints;
 use crate::cell::{
-    CellPlan, Form, Generated, Item, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble, assemble_unparsed,
+    CellPlan, Form, Generated, Item, ItemKind, Layout, Site, SiteMode, Source, SyntaxError, Use, assemble,
+    assemble_unparsed, is_balanced,
 };
 use crate::compile::{
     CompileError, Compiled, Compiler, Diagnostic, Level, Product, Request, Span, Verdict, fn_pointer, is_future,
     is_nameable,
 };
-use crate::session::Ended;
+use crate::session::{Ended, Session};
 
 /// A cell that is ready to run.
 #[derive(Debug, Default)]
@@ -64,7 +66,7 @@ impl From<CompileError> for Refusal {
 pub(super) async fn build(
     compiler: &Compiler,
     plan: &mut CellPlan,
-    variables: &BTreeMap<String, String>,
+    session: &Session,
     label: &str,
     file: &str,
     opt_level: Option<u8>,
@@ -92,7 +94,7 @@ pub(super) async fn build(
                     return Err(Refusal::Replaces(item));
                 }
                 if !attempt.adapt(&diagnostics, &sites) {
-                    return attempt.give_up(diagnostics, variables);
+                    return attempt.give_up(diagnostics, session);
                 }
             }
         }
@@ -231,9 +233,9 @@ impl Attempt<'_> {
     }
 
     /// There is nothing left to try: an excuse, or what rustc said of the whole.
-    fn give_up(mut self, diagnostics: Vec<Diagnostic>, variables: &BTreeMap<String, String>) -> Result<Built, Refusal> {
+    fn give_up(mut self, diagnostics: Vec<Diagnostic>, session: &Session) -> Result<Built, Refusal> {
         let diagnostics = self.refused.take().unwrap_or(diagnostics);
-        match excuse(self.plan, variables, &diagnostics) {
+        match excuse(self.plan, session, &diagnostics) {
             Some(note) => {
                 let Built { dropped_uses, mut notes, .. } = self.built;
                 notes.push(note);
@@ -245,7 +247,8 @@ impl Attempt<'_> {
 
     fn finish(self, compiled: Compiled, generated: Generated, sites: &[Site]) -> Built {
         let Compiled { library, types, warnings, link } = compiled;
-        let Built { dropped_uses, notes, mut ended, .. } = self.built;
+        let Built { dropped_uses, mut notes, mut ended, .. } = self.built;
+        notes.extend(waiting_main(self.plan));
         let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
             types.into_iter().partition(|(_, ty)| is_nameable(ty));
         for (site, ty) in &unnameable {
@@ -255,6 +258,13 @@ impl Attempt<'_> {
         let discard = unnameable.into_keys().collect();
         Built { library, generated, types, discard, warnings, ended, dropped_uses, notes, link }
     }
+}
+
+/// What somebody should know who is used to programs that begin at `main`.
+fn waiting_main(plan: &CellPlan) -> Option<String> {
+    let defines_main = plan.parsed.items.iter().any(|item| item.key == "main" && item.kind == ItemKind::Other);
+    (defines_main && !plan.runs())
+        .then(|| "`main` is a function like any other here; it runs when a cell calls it".into())
 }
 
 fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
@@ -308,7 +318,7 @@ fn is_within(import: &Arc<Use>, error: &Diagnostic) -> bool {
 
 /// Why a cell of definitions is accepted although rustc refuses it, in words for the user: what it lacks may come in a
 /// later cell, and what no longer fits it may be redefined in the next one. Both are checked when they are used.
-fn excuse(plan: &CellPlan, variables: &BTreeMap<String, String>, diagnostics: &[Diagnostic]) -> Option<String> {
+fn excuse(plan: &CellPlan, session: &Session, diagnostics: &[Diagnostic]) -> Option<String> {
     if plan.runs() {
         return None;
     }
@@ -322,20 +332,31 @@ fn excuse(plan: &CellPlan, variables: &BTreeMap<String, String>, diagnostics: &[
     }
     let excusable = |error: &Diagnostic| {
         // A variable is never visible in a function, however late it comes.
-        let variable = error.unresolved_name().is_some_and(|name| variables.contains_key(name));
-        // A name that rustc knows how to import, and a macro, are more likely forgotten than yet to come; and a wrong
-        // import would be in the way of every later cell.
-        let importable = error.children.iter().any(|child| child.message.contains("consider importing"));
+        let variable = error.unresolved_name().is_some_and(|name| session.has_variable(name));
+        // A name that rustc knows how to import, a field, and a macro are more likely forgotten than yet to come; and a
+        // wrong import would be in the way of every later cell.
+        let known = ["consider importing", "you might have meant to use the available"];
+        let importable = error.children.iter().any(|child| known.iter().any(|start| child.message.starts_with(start)));
+        let importable = importable || is_attribute(error);
         let imported = plan.parsed.uses.iter().any(|import| is_within(import, error));
         error.is_unresolved_name() && error.code.is_some() && !importable && !variable && !imported
     };
     if !errors(diagnostics).filter(of_this_cell).all(excusable) {
         return None;
     }
-    let names = errors(diagnostics).filter_map(|error| Some(format!("`{}`", error.unresolved_name()?)));
-    let names: Vec<String> = names.collect::<BTreeSet<_>>().into_iter().collect();
+    let names: BTreeSet<&str> = errors(diagnostics).filter_map(Diagnostic::unresolved_name).collect();
+    let named = |name: &str| match hints::nearest_name(name, false, Some(&plan.parsed), session) {
+        Some(near) => format!("`{name}` (did you mean `{}`?)", near.name),
+        None => format!("`{name}`"),
+    };
+    let names: Vec<String> = names.into_iter().map(named).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
     Some(format!("{} {are} not defined yet; this cell is kept, and checked when it is used", names.join(", ")))
+}
+
+/// Whether the error is about the path of an attribute.
+fn is_attribute(error: &Diagnostic) -> bool {
+    error.primary().is_some_and(|at| at.source.text[..at.range.start].ends_with("#["))
 }
 
 /// What is wrong with a text that could not be parsed, in rustc's words if it has any.
@@ -351,12 +372,29 @@ pub(super) async fn explain_syntax(
         // rustc would run out of stack.
         return Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]);
     }
-    let generated = assemble_unparsed(source, error.lexical);
+    // A text with unbalanced delimiters would only be made worse by more of them.
+    let generated = assemble_unparsed(source, is_balanced(&source.text));
     let request =
         Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0, epoch: 0 };
     match compiler.compile(request).await? {
-        Verdict::Refused(diagnostics) => Ok(diagnostics),
+        Verdict::Refused(mut diagnostics) => {
+            // What rustc goes on to say is guesswork: it does not know the names of the notebook here, and after what
+            // is no token not even where statements begin.
+            if diagnostics.iter().any(is_about_syntax) {
+                diagnostics.retain(is_about_syntax);
+            }
+            if error.lexical {
+                diagnostics.truncate(1);
+            }
+            Ok(diagnostics)
+        }
         // rustc has no objection: then the parser's has to do.
         Verdict::Accepted(_) => Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]),
     }
+}
+
+fn is_about_syntax(diagnostic: &Diagnostic) -> bool {
+    let of_the_lexer = ["E0585", "E0586", "E0748", "E0753", "E0758", "E0762", "E0763", "E0765", "E0766", "E0768"];
+    let code = diagnostic.code.as_deref();
+    diagnostic.level == Level::Error && code.is_none_or(|code| of_the_lexer.contains(&code))
 }

@@ -12,7 +12,8 @@ use super::crate_progress::CrateProgress;
 use super::{Engine, report};
 use crate::compile::deps::{self, Bundle, Dependencies, DependencyError, Progress};
 use crate::error::ErrorReport;
-use crate::magics::{Cell, Table, nearest};
+use crate::magics::{Cell, Table};
+use crate::nearest::nearest;
 use crate::publish::{MimeBundle, Publisher};
 
 /// How often the progress of a build is looked at. What is done sooner is not shown at all.

@@ -12,7 +12,7 @@ use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
 use crate::magics;
 use crate::publish::{MimeBundle, Publisher, StreamName};
-use crate::session::{Change, Ended, Session};
+use crate::session::{Change, Ended};
 use crate::worker::Death;
 
 /// The name of that error.
@@ -29,22 +29,15 @@ pub(super) fn not_ready() -> ErrorReport {
 }
 
 /// rustc refused the cell.
-pub(super) fn refused(diagnostics: &[Diagnostic], session: &Session) -> ErrorReport {
-    let mut errors: Vec<Diagnostic> = Vec::new();
-    for error in diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error) {
-        // A macro, or the engine's own code, may lead rustc to the same place twice.
-        if !errors.iter().any(|earlier| earlier.says_the_same_as(error)) {
-            errors.push(error.clone());
-        }
-    }
-    for error in &mut errors {
-        if let Some(help) = help_for(error, session) {
-            error.children.push(help);
-        }
-        error.children.iter_mut().for_each(name_the_command);
-    }
+pub(super) fn refused(errors: &[Diagnostic]) -> ErrorReport {
     let evalue = errors.first().map_or_else(|| "the cell could not be compiled".into(), Diagnostic::headline);
-    ErrorReport { ename: "CompileError".into(), evalue, traceback: errors.iter().map(render).collect() }
+    let mut traceback: Vec<String> = errors.iter().map(render).collect();
+    // Front ends make links of addresses, but none of them knows the terminals' way to hide one behind a word.
+    let explanations: BTreeSet<String> = errors.iter().filter_map(Diagnostic::explanation).collect();
+    if !explanations.is_empty() {
+        traceback.push(format!("For more information: {}", explanations.into_iter().collect::<Vec<_>>().join(" ")));
+    }
+    ErrorReport { ename: "CompileError".into(), evalue, traceback }
 }
 
 /// A command that there is not, or that is not used as it should be.
@@ -53,33 +46,6 @@ pub(super) fn bad_command(diagnostic: &Diagnostic) -> ErrorReport {
         ename: "CommandError".into(),
         evalue: diagnostic.message.clone(),
         traceback: vec![render(diagnostic)],
-    }
-}
-
-/// What the notebook knows and rustc does not.
-fn help_for(error: &Diagnostic, session: &Session) -> Option<Diagnostic> {
-    if !error.is_unresolved_name() {
-        return None;
-    }
-    let name = error.unresolved_name()?;
-    let message = if let Some(ended) = session.ended(name) {
-        ended.explain(name)
-    } else if session.has_variable(name) {
-        format!(
-            "`{name}` is a variable of the notebook, which functions cannot see; pass it as an argument, or make it a `static`"
-        )
-    } else {
-        return None;
-    };
-    Some(Diagnostic::help(message))
-}
-
-/// rustc knows that a crate may be missing, and not how a notebook adds one.
-fn name_the_command(help: &mut Diagnostic) {
-    if let Some(rest) = help.message.strip_prefix("you might be missing a crate named `")
-        && let Some(name) = rest.split('`').next()
-    {
-        help.message = format!("if `{name}` is a crate, add it with `:dep {name}`");
     }
 }
 

@@ -4,14 +4,12 @@
 mod arguments;
 mod command;
 mod documentation;
-mod nearest;
 mod segment;
 mod table;
 mod words;
 
 pub(crate) use command::{Command, Problem, help, parse};
 pub(crate) use documentation::{Documentation, find_documentation, signature_and_prose};
-pub(crate) use nearest::nearest;
 pub(crate) use segment::{Segment, Sigil, is_open, segments};
 pub(crate) use table::{Cell, Table};
 pub(crate) use words::{duration, short_type};

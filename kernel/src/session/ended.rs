@@ -19,6 +19,10 @@ pub(crate) enum Ended {
     OutOfReach(String),
     /// The worker that held it died.
     Lost(String),
+    /// The cell of this label, which would define it, was refused.
+    Refused(String),
+    /// The cell of this label failed before it had set it.
+    NotReached(String),
 }
 
 impl Ended {
@@ -49,6 +53,12 @@ impl Ended {
             Ended::OutOfReach(ty) => format!(
                 "`{name}` was dropped: its type `{ty}` is private to its module, so later cells cannot hold it; make it `pub`, and run its definition again"
             ),
+            Ended::Refused(label) => format!(
+                "`{name}` would come from {label}, of which nothing was kept because it has errors; correct it, and run it first"
+            ),
+            Ended::NotReached(label) => {
+                format!("{label} failed before it had set `{name}`; correct it, and run it again")
+            }
             Ended::Lost(cause) => format!("`{name}` was lost with its process ({cause}); run its definition again"),
         }
     }

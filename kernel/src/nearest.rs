@@ -1,4 +1,5 @@
-//! The name that somebody may have meant who mistyped it. Used by `command`, and by the engine for crates.
+//! The name that somebody may have meant who mistyped it. Called by `magics` for commands, and by the
+//! engine for the names of a notebook and of crates.
 
 /// The candidate that the fewest changes lead to, if they are few for a word of this length.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -7,10 +8,11 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     }
     let word = word.to_lowercase();
     let enough = (word.chars().count() / 3).clamp(1, 3);
-    let distances = candidates.into_iter().map(|candidate| (distance(&word, candidate), candidate));
+    let distances = candidates.into_iter().map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate));
     // What begins in the same way is meant more likely.
-    let best =
-        distances.min_by_key(|(distance, name)| (*distance, !name.starts_with(word.chars().next().unwrap_or(' '))));
+    let best = distances.min_by_key(|(distance, name)| {
+        (*distance, !name.to_lowercase().starts_with(word.chars().next().unwrap_or(' ')))
+    });
     best.filter(|(distance, name)| *distance <= enough || (word.len() > 2 && name.starts_with(&word)))
         .map(|(_, name)| name)
 }
@@ -56,5 +58,6 @@ mod tests {
         assert_eq!(nearest("deps", names), Some("dep"));
         assert_eq!(nearest("plot", names), None);
         assert_eq!(nearest("x", names), None);
+        assert_eq!(nearest("LIMTI", ["LIMIT"]), Some("LIMIT"));
     }
 }
