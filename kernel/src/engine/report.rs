@@ -31,13 +31,13 @@ pub(super) fn not_ready() -> ErrorReport {
 /// rustc refused the cell.
 pub(super) fn refused(errors: &[Diagnostic]) -> ErrorReport {
     let evalue = errors.first().map_or_else(|| "the cell could not be compiled".into(), Diagnostic::headline);
-    let mut traceback: Vec<String> = errors.iter().map(render).collect();
+    let mut texts: Vec<String> = errors.iter().map(render).collect();
     // Front ends make links of addresses, but none of them knows the terminals' way to hide one behind a word.
     let explanations: BTreeSet<String> = errors.iter().filter_map(Diagnostic::explanation).collect();
     if !explanations.is_empty() {
-        traceback.push(format!("For more information: {}", explanations.into_iter().collect::<Vec<_>>().join(" ")));
+        texts.push(format!("For more information: {}", explanations.into_iter().collect::<Vec<_>>().join(" ")));
     }
-    ErrorReport { ename: "CompileError".into(), evalue, traceback }
+    ErrorReport { ename: "CompileError".into(), evalue, traceback: vec![texts.join("\n\n")] }
 }
 
 /// A command that there is not, or that is not used as it should be.
