@@ -3,15 +3,11 @@
 
 use std::ops::Range;
 
-<<<<<<< HEAD
 use super::arguments::{
     cell_level, code_type, configuration, dependency, documented, error_format, level, measured, measured_cell,
     nothing, shell, some_code, value_format, variable,
 };
-use crate::nearest::nearest;
 use super::segment::Sigil::{Cell as Whole, Colon, Percent};
-=======
->>>>>>> 1ee9056 (Explain names that are gone, mistyped or of another language; show suggestions where they belong)
 use super::segment::{Line, Sigil};
 use super::table::{Cell, Table};
 use crate::cell::{ErrorFormat, ValueFormat};
