@@ -2,6 +2,7 @@
 
 mod alarm;
 mod as_completed;
+mod finally;
 mod gather;
 mod group;
 mod scope;
@@ -11,6 +12,7 @@ mod wait;
 mod wait_for;
 
 pub use as_completed::{AsCompleted, AsCompletedWithin, as_completed};
+pub use finally::{Finally, finally};
 pub use gather::{Children, Gathering, gather, gather_tasks};
 pub use group::{GroupRun, TaskGroup};
 pub use shield::shield;

@@ -46,7 +46,7 @@ mod timer;
 
 pub use combine::{
     ALL_COMPLETED, AsCompleted, FIRST_COMPLETED, FIRST_EXCEPTION, Gathering, ReturnWhen, TaskGroup, Timeout,
-    as_completed, gather, shield, timeout, timeout_at, wait, wait_for,
+    as_completed, finally, gather, shield, timeout, timeout_at, wait, wait_for,
 };
 pub use coroutine::Coroutine;
 pub use display::{clear_output, display, update_display};

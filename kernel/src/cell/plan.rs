@@ -73,6 +73,7 @@ pub(crate) const PRELUDE: &[&str] = &[
     "display::Text",
     "display::VegaLite",
     "ensure_future",
+    "finally",
     "gather",
     "generator",
     "get_event_loop",

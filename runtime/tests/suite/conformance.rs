@@ -4,6 +4,7 @@
 //! there is one. `conformance/interpreter.rs` and `conformance/interpreter.py` carry the ops out, one in each language, so
 //! that a scenario is written once. `conformance/scripts.txt` holds them, each with the transcript that both must write.
 
+mod cancel;
 mod interpreter;
 mod random;
 

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "what a failing test has to say")]
 
 mod conformance;
+mod dropped;
 mod harness;
 mod interrupts;
 mod misuse;

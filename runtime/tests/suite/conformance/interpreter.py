@@ -203,6 +203,11 @@ class Script:
                     say(f"{c} = {show(await self.run(c, who, group))}")
                 except CancelledError as error:
                     say(f"{c} raised {describe(error)}")
+            case ["cleanup", body, c]:
+                try:
+                    await self.run(body, who, group)
+                finally:
+                    await self.run(c, who, group)
             case ["gather", *cs]: say("gather = " + show(await gather(*[self.run(c, c, None) for c in cs])))
             case ["gatherx", *cs]:
                 say("gather = " + show(await gather(*[self.run(c, c, None) for c in cs], return_exceptions=True)))

@@ -15,7 +15,7 @@ use asyncio::futures::Future as Manual;
 use asyncio::{
     ALL_COMPLETED, AnyTask, Barrier, BoundedSemaphore, BrokenBarrierError, CancelledError, Condition, Event, EventLoop,
     Exception, FIRST_COMPLETED, FIRST_EXCEPTION, LifoQueue, Lock, PriorityQueue, Queue, QueueEmpty, QueueFull,
-    Semaphore, Task, TaskGroup, Timeout, TimeoutError, as_completed, current_task, ensure_future, gather,
+    Semaphore, Task, TaskGroup, Timeout, TimeoutError, as_completed, current_task, ensure_future, finally, gather,
     set_event_loop, shield, sleep, wait, wait_for,
 };
 
@@ -375,6 +375,14 @@ impl Script {
                 Err(payload) if payload.is::<CancelledError>() => say(format!("{c} raised CancelledError")),
                 Err(payload) => resume_unwind(payload),
             },
+            ["cleanup", body, c] => {
+                let body = self.run(body, who, group.clone());
+                let cleanup = self.run(c, who, group.clone());
+                finally(body, async move {
+                    cleanup.await;
+                })
+                .await;
+            }
             ["gather", ref cs @ ..] => {
                 let values = gather(cs.iter().map(|c| self.run(c, c, None))).await;
                 say(format!("gather = {values:?}"));
