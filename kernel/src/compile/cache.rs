@@ -1,44 +1,57 @@
 //! Compiled cells, kept by what they were compiled from: an unchanged cell is not compiled again, today or tomorrow.
-//! Called by `rustc`. Several kernels may share the folder: entries appear whole, by renaming, or not at all.
+//! Called by `rustc`; `prune` keeps the folder within bounds.
+//!
+//! Invariants, since several kernels share the folder and anything may happen to it:
+//! 1. An entry is one file, which appears whole, by renaming, or not at all. Two kernels that make the same one replace
+//!    each other's by its equal.
+//! 2. An entry ends with a hash of itself. One that was damaged counts as missing, and is made again.
+//! 3. Nothing runs from here: a session takes copies. So an entry may be removed or replaced at any time.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::diagnostics::Raw;
+use super::prune::{self, Bounds};
 
-/// The size in bytes above which the oldest entries go.
-const LIMIT: u64 = 1 << 30;
+/// How the names of entries end.
+pub(super) const EXTENSION: &str = "cell";
 
-/// How long a session's folder is unchanged before nobody can be using it any more: a session compiles there.
-const ABANDONED: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// A folder of compiled cells.
+/// The compiled cells for one runtime.
 #[derive(Debug, Clone)]
 pub(crate) struct Cache {
+    /// The folder of everything that can be made again.
+    root: PathBuf,
     folder: PathBuf,
+    /// The bytes that this process has added since it last pruned.
+    added: Arc<AtomicU64>,
 }
 
-/// What is kept beside a library.
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+/// What rustc answered.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
+    /// Whether it refused the cell, so that there is nothing but diagnostics.
+    pub(crate) refused: bool,
     /// Store site → type.
-    pub(crate) types: std::collections::BTreeMap<u32, String>,
-    /// What rustc had to say.
-    pub(crate) warnings: Vec<Raw>,
-    /// The library's length in bytes, by which a damaged one is told; `None` when the cell was only checked.
-    library: Option<u64>,
+    pub(crate) types: BTreeMap<u32, String>,
+    pub(crate) diagnostics: Vec<Raw>,
 }
 
 impl Cache {
-    /// Opens the folder, making it if need be.
-    pub(crate) fn open(folder: PathBuf) -> io::Result<Cache> {
-        fs::create_dir_all(&folder)?;
-        Ok(Cache { folder })
+    /// The compiled cells for a runtime, in the folder of everything that can be made again.
+    pub(crate) fn new(root: &Path, runtime: &str) -> Cache {
+        Cache { root: root.to_owned(), folder: prune::cells(root).join(runtime), added: Arc::default() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The key of everything that a compilation depends on.
@@ -51,86 +64,116 @@ impl Cache {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Where the library of a key lies.
-    pub(crate) fn library(&self, key: &str) -> PathBuf {
-        self.folder.join(format!("{key}.so"))
-    }
-
     fn entry(&self, key: &str) -> PathBuf {
-        self.folder.join(format!("{key}.json"))
+        self.folder.join(format!("{key}.{EXTENSION}"))
     }
 
-    /// The entry of a key, if it is there and whole.
-    pub(crate) fn get(&self, key: &str) -> Option<Entry> {
-        let entry: Entry = serde_json::from_slice(&fs::read(self.entry(key)).ok()?).ok()?;
-        if let Some(length) = entry.library {
-            let library = fs::File::options().append(true).open(self.library(key)).ok()?;
-            if library.metadata().ok()?.len() != length {
-                return None;
+    /// The entry of a key and its library, which is empty if there is none; `None` unless the entry is there and whole.
+    pub(crate) fn get(&self, key: &str) -> Option<(Entry, Vec<u8>)> {
+        let path = self.entry(key);
+        let found = unseal(fs::read(&path).ok()?)?;
+        // What was used lately is kept longest.
+        if let Ok(file) = fs::File::options().append(true).open(&path) {
+            let _ = file.set_modified(SystemTime::now());
+        }
+        Some(found)
+    }
+
+    /// Adds an entry and its library, or an empty one.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to; then there is no entry.
+    pub(crate) fn put(&self, key: &str, entry: &Entry, library: Vec<u8>) -> io::Result<()> {
+        let sealed = seal(entry, library)?;
+        let mut draft = match tempfile::NamedTempFile::new_in(&self.folder) {
+            // Somebody may have emptied the cache while the kernel runs.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&self.folder)?;
+                tempfile::NamedTempFile::new_in(&self.folder)?
             }
-            // What was used lately is kept longest.
-            let _ = library.set_modified(SystemTime::now());
-        }
-        Some(entry)
-    }
-
-    /// Adds an entry, moving the library here from a folder of the same file system.
-    pub(crate) fn put(&self, key: &str, mut entry: Entry, library: Option<&Path>) -> io::Result<()> {
-        if let Some(library) = library {
-            entry.library = Some(fs::metadata(library)?.len());
-            fs::rename(library, self.library(key))?;
-        }
-        let draft = tempfile::NamedTempFile::new_in(&self.folder)?;
-        serde_json::to_writer(&draft, &entry)?;
+            opened => opened?,
+        };
+        draft.write_all(&sealed)?;
         draft.persist(self.entry(key))?;
+        let added = self.added.fetch_add(sealed.len() as u64, Ordering::Relaxed);
+        if added > Bounds::default().bytes / 16 {
+            self.prune();
+        }
         Ok(())
     }
 
-    /// Removes the entries unused for longest until the rest is within the limit.
-    pub(crate) fn prune(&self) -> io::Result<()> {
-        let mut files = Vec::new();
-        for file in fs::read_dir(&self.folder)?.flatten() {
-            let Ok(metadata) = file.metadata() else { continue };
-            if metadata.is_dir() {
-                // A session compiles in it; one that was killed has left it.
-                let age = metadata.modified()?.elapsed().unwrap_or_default();
-                if age > ABANDONED {
-                    fs::remove_dir_all(file.path())?;
-                }
-            } else {
-                files.push((metadata.modified()?, metadata.len(), file.path()));
-            }
-        }
-        let mut total: u64 = files.iter().map(|(_, length, _)| length).sum();
-        files.sort();
-        for (_, length, path) in files {
-            if total <= LIMIT {
-                break;
-            }
-            fs::remove_file(path)?;
-            total -= length;
-        }
-        Ok(())
+    /// Keeps the folder within bounds.
+    pub(crate) fn prune(&self) {
+        self.added.store(0, Ordering::Relaxed);
+        prune::prune(&self.root, &Bounds::default());
     }
+}
+
+const HASH: usize = 32;
+const LENGTH: usize = size_of::<u64>();
+
+/// An entry as it stands in its file: the library, what is known of it, the length of that, and the hash of all before.
+fn seal(entry: &Entry, library: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut sealed = library;
+    let known = serde_json::to_vec(entry)?;
+    sealed.extend_from_slice(&known);
+    sealed.extend_from_slice(&(known.len() as u64).to_le_bytes());
+    let hash = Sha256::digest(&sealed);
+    sealed.extend_from_slice(&hash);
+    Ok(sealed)
+}
+
+fn unseal(mut sealed: Vec<u8>) -> Option<(Entry, Vec<u8>)> {
+    let (content, hash) = sealed.split_at_checked(sealed.len().checked_sub(HASH)?)?;
+    if Sha256::digest(content)[..] != *hash {
+        return None;
+    }
+    let (content, length) = content.split_last_chunk::<LENGTH>()?;
+    let known = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let library = content.len().checked_sub(known)?;
+    let entry = serde_json::from_slice(&content[library..]).ok()?;
+    sealed.truncate(library);
+    Some((entry, sealed))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sample() -> Entry {
+        Entry { types: BTreeMap::from([(0, "i32".to_owned())]), ..Entry::default() }
+    }
+
     #[test]
-    fn entries_come_back_whole_or_not_at_all() {
+    fn entries_come_back_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(folder.path().join("cells")).unwrap();
-        let library = folder.path().join("fresh.so");
-        fs::write(&library, b"code").unwrap();
+        let cache = Cache::new(folder.path(), "runtime");
         assert!(cache.get("k").is_none());
-        cache.put("k", Entry::default(), Some(&library)).unwrap();
-        assert!(cache.get("k").is_some());
-        fs::write(cache.library("k"), b"cod").unwrap();
-        assert!(cache.get("k").is_none(), "a damaged library counts as missing");
-        fs::write(cache.entry("k"), b"{").unwrap();
-        assert!(cache.get("k").is_none(), "a damaged entry counts as missing");
+        cache.put("k", &sample(), b"code".to_vec()).unwrap();
+        assert_eq!(cache.get("k"), Some((sample(), b"code".to_vec())));
+        cache.put("k", &sample(), Vec::new()).unwrap();
+        assert_eq!(cache.get("k"), Some((sample(), Vec::new())), "a new entry takes the place of the old one");
+    }
+
+    #[test]
+    fn damage_is_noticed_wherever_it_is() {
+        let whole = seal(&sample(), b"a library".to_vec()).unwrap();
+        assert!(unseal(whole.clone()).is_some());
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 4;
+            assert_eq!(unseal(damaged), None, "a flipped bit in byte {at}");
+            assert_eq!(unseal(whole[..at].to_vec()), None, "cut after {at} bytes");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cells"), "not a folder").unwrap();
+        let cache = Cache::new(folder.path(), "runtime");
+        assert!(cache.put("k", &sample(), Vec::new()).is_err());
+        assert!(cache.get("k").is_none());
     }
 
     #[test]

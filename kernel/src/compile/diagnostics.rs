@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::{Generated, Source};
 
 /// A diagnostic as rustc writes it with `--error-format=json`; only what is used.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Raw {
     message: String,
     code: Option<RawCode>,
@@ -18,12 +18,12 @@ pub(crate) struct Raw {
     children: Vec<Raw>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RawCode {
     code: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RawSpan {
     file_name: String,
     byte_start: usize,
@@ -34,9 +34,20 @@ struct RawSpan {
     expansion: Option<Box<RawExpansion>>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct RawExpansion {
     span: RawSpan,
+}
+
+impl Raw {
+    /// Whether it says that a library is missing or of another compiler, which the cell can do nothing about.
+    pub(super) fn is_about_libraries(&self) -> bool {
+        self.code.as_ref().is_some_and(|code| is_about_libraries(&code.code))
+    }
+}
+
+fn is_about_libraries(code: &str) -> bool {
+    matches!(code, "E0460" | "E0463" | "E0514" | "E0786")
 }
 
 /// How bad it is.
@@ -114,7 +125,7 @@ impl Diagnostic {
 
     /// Whether it says that the libraries under every cell are missing or of another compiler.
     pub(crate) fn is_about_the_runtime(&self) -> bool {
-        matches!(self.code.as_deref(), Some("E0460" | "E0463" | "E0514" | "E0786"))
+        self.code.as_deref().is_some_and(is_about_libraries)
             && ["`std`", "`core`", "`alloc`", "`asyncio`", "`tokio`"].iter().any(|name| self.message.contains(name))
     }
 

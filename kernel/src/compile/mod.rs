@@ -4,8 +4,10 @@
 mod cache;
 pub(crate) mod deps;
 pub(crate) mod diagnostics;
+mod lease;
 mod link;
 mod mir;
+mod prune;
 pub(crate) mod render;
 pub(crate) mod runtime;
 mod rustc;

@@ -12,14 +12,13 @@ use std::process::{Command, Stdio};
 use std::{env, io};
 
 use super::cache::Cache;
+use super::lease::Lease;
+use super::prune::{self, WORKSHOP};
 use super::toolchain::{Toolchain, ToolchainError};
 
 mod files {
     include!(concat!(env!("OUT_DIR"), "/runtime_files.rs"));
 }
-
-/// How the names of the folders begin in which runtimes are built.
-const WORKSHOP: &str = "build-";
 
 /// The folder of the sources, in a runtime and in the workshop where it is made.
 const WORKSPACE: &str = "workspace";
@@ -33,6 +32,8 @@ pub(crate) struct Runtime {
     /// Holds `libasyncio.so`, `boucle-worker` and, in `deps`, the libraries that they were built from; in `workspace` what
     /// they were built in.
     pub(crate) folder: PathBuf,
+    /// Keeps it from being removed; there is none before it is built, and where nothing can be written.
+    _lease: Option<Lease>,
 }
 
 /// Why there is no runtime.
@@ -52,6 +53,11 @@ impl Runtime {
     /// Whether it is there. It appears whole or not at all.
     pub(crate) fn is_built(&self) -> bool {
         self.folder.exists()
+    }
+
+    /// The same, kept from being removed if it is there.
+    fn leased(self) -> Runtime {
+        Runtime { _lease: Lease::take(&self.folder).ok(), ..self }
     }
 
     /// The library that cells link against.
@@ -103,17 +109,17 @@ pub(crate) fn locate() -> Result<Runtime, RuntimeError> {
     let mut parts = vec![toolchain.version.as_str(), include_str!("runtime.rs")];
     parts.extend(files::FILES.iter().flat_map(|(path, content)| [*path, *content]));
     let key = Cache::key(&parts)[..16].to_owned();
-    Ok(Runtime { folder: cache_folder().join("runtime").join(&key), key, toolchain })
+    Ok(Runtime { folder: prune::runtimes(&cache_folder()).join(&key), key, toolchain, _lease: None })
 }
 
 /// The runtime for the present toolchain, which is built if need be: that takes up to a minute or two, and each line of
 /// its progress is reported.
 pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeError> {
-    let runtime = locate()?;
+    let runtime = locate()?.leased();
     if runtime.is_built() {
         return Ok(runtime);
     }
-    let parent = cache_folder().join("runtime");
+    let parent = prune::runtimes(&cache_folder());
     let failed = |cause: io::Error| RuntimeError::Folder { folder: parent.clone(), cause };
     fs::create_dir_all(&parent).map_err(failed)?;
     let lock = File::create(parent.join("build.lock")).map_err(failed)?;
@@ -121,6 +127,7 @@ pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeE
         progress("waiting for another process that builds the cell runtime");
         lock.lock().map_err(failed)?;
     }
+    let runtime = runtime.leased();
     if runtime.is_built() {
         return Ok(runtime);
     }
@@ -132,7 +139,7 @@ pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeE
     build(&runtime.toolchain, &workspace, progress)?;
     collect(workshop, &runtime.folder).map_err(failed)?;
     progress("the cell runtime is ready");
-    Ok(runtime)
+    Ok(runtime.leased())
 }
 
 /// Removes what builds that were killed have left. Called under the lock, so that none of it is in use.

@@ -7,16 +7,20 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, io};
+use std::{env, fs, io};
 
 use tokio::process::Command;
 
 use super::cache::{Cache, Entry};
 use super::deps::Bundle;
 use super::diagnostics::{Diagnostic, Level, Raw, resolve};
+use super::lease::Lease;
 use super::link::Linker;
 use super::mir;
+use super::prune::SESSION;
 use super::runtime::Runtime;
 use super::tool;
 use crate::cell::Generated;
@@ -24,6 +28,9 @@ use crate::cell::Generated;
 /// What the files in the workshop are called, beside the source.
 const OBJECT: &str = "cell.o";
 const LIBRARY: &str = "cell.so";
+
+/// How a library is made and what is read from it: an entry of the cache is as good as what made it.
+const MAKING: &str = concat!(include_str!("rustc.rs"), include_str!("link.rs"), include_str!("mir.rs"));
 
 /// Compiles for one session.
 #[derive(Debug)]
@@ -34,10 +41,19 @@ pub(crate) struct Compiler {
     cache: Cache,
     /// The crates that the notebook has added.
     crates: Option<Bundle>,
-    /// Where sources and unfinished libraries lie.
-    workshop: tempfile::TempDir,
+    /// Why nothing can be kept, if that is so, and whether the user has been told.
+    trouble: OnceLock<String>,
+    told: AtomicBool,
+    workshop: Workshop,
     /// What the user has set for the compiler.
     environment: Vec<(String, String)>,
+}
+
+/// The session's own folder: sources and unfinished libraries lie there, and the libraries that the worker has loaded.
+#[derive(Debug)]
+struct Workshop {
+    folder: tempfile::TempDir,
+    _lease: Lease,
 }
 
 /// What to compile.
@@ -100,7 +116,11 @@ pub(crate) enum CompileError {
     #[error("rustc failed without saying what is wrong with the cell:\n{0}")]
     Crashed(String),
     /// A file could not be read or written.
-    #[error("cannot compile in `{}`: {cause}", folder.display())]
+    #[error(
+        "cannot compile in `{}`: {cause}; see that there is room and that it may be written to, or set BOUCLE_CACHE_DIR to \
+         another folder",
+        folder.display()
+    )]
     Folder {
         /// Which folder.
         folder: PathBuf,
@@ -109,15 +129,43 @@ pub(crate) enum CompileError {
     },
 }
 
+impl Workshop {
+    fn open(parent: &Path) -> io::Result<Workshop> {
+        fs::create_dir_all(parent)?;
+        let folder = tempfile::Builder::new().prefix(SESSION).tempdir_in(parent)?;
+        Ok(Workshop { _lease: Lease::take(folder.path())?, folder })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the library of this name lies.
+    fn library(&self, name: &str) -> PathBuf {
+        self.path().join(format!("{name}{}", env::consts::DLL_SUFFIX))
+    }
+
+    /// A path that no library has had: the worker never loads a second one of the same path.
+    fn new_library(&self) -> PathBuf {
+        let mut paths = (0u64..).map(|number| self.library(&number.to_string()));
+        paths.find(|path| !path.exists()).unwrap_or_default()
+    }
+}
+
 impl Compiler {
     /// A compiler on top of a runtime, keeping its results in the given folder.
     pub(crate) fn new(runtime: Runtime, cache_folder: &Path) -> Result<Compiler, CompileError> {
-        let folder = cache_folder.join("cells").join(&runtime.key);
-        let failed = |cause| CompileError::Folder { folder: folder.clone(), cause };
-        let cache = Cache::open(folder.clone()).map_err(failed)?;
-        let workshop = tempfile::Builder::new().prefix("session-").tempdir_in(&folder).map_err(failed)?;
-        let linker = Linker::of(&runtime.toolchain, workshop.path()).map_err(failed)?;
-        Ok(Compiler { runtime, linker, cache, crates: None, workshop, environment: Vec::new() })
+        let cache = Cache::new(cache_folder, &runtime.key);
+        // Where the cache cannot be written to, cells run all the same.
+        let workshop = Workshop::open(cache.folder()).or_else(|cause| {
+            tracing::warn!("cannot compile in `{}`: {cause}", cache.folder().display());
+            let folder = env::temp_dir();
+            Workshop::open(&folder).map_err(|cause| CompileError::Folder { folder, cause })
+        })?;
+        let linker = Linker::of(&runtime.toolchain, workshop.path())
+            .map_err(|cause| CompileError::Folder { folder: workshop.path().to_owned(), cause })?;
+        let (trouble, told) = (OnceLock::new(), AtomicBool::new(false));
+        Ok(Compiler { runtime, linker, cache, crates: None, trouble, told, workshop, environment: Vec::new() })
     }
 
     /// Sets an environment variable for all later compilations.
@@ -142,8 +190,8 @@ impl Compiler {
 
     /// Compiles something small and forgets it, so that the first cell does not wait for the disk.
     pub(crate) async fn warm_up(&self) -> Result<(), CompileError> {
-        let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
-        fs::write(self.workshop.path().join("warm-up"), "pub fn boucle_cell() { println!(); }").map_err(failed)?;
+        let source = "pub fn boucle_cell() { println!(); }";
+        fs::write(self.workshop.path().join("warm-up"), source).map_err(|cause| self.failed(cause))?;
         self.run("warm-up", &format!("--emit=obj={OBJECT}"), 0, 0).await?;
         if let Some(linker) = &self.linker {
             self.link(linker).await?;
@@ -154,27 +202,39 @@ impl Compiler {
     /// Compiles, or finds what an earlier compilation of the same source made.
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
         let Request { generated, file, product, opt_level, epoch } = request;
-        let tool = include_str!("rustc.rs");
-        let environment = if self.environment.is_empty() { String::new() } else { format!("{:?}", self.environment) };
+        let how = format!("{product:?} {opt_level} {epoch} {:?}", self.environment);
         let crates = self.crates.as_ref().map_or("", |bundle| &bundle.id);
-        let flags = format!("{product:?} {opt_level} {epoch}");
-        let key = Cache::key(&[tool, file, &generated.text, crates, &flags, &environment]);
-        let accepted = |entry: Entry, link: Option<Duration>| {
-            let resolved = entry.warnings.iter().filter_map(|raw| resolve(raw, file, generated));
-            Verdict::Accepted(Compiled {
-                library: self.cache.library(&key),
-                warnings: resolved.collect(),
-                types: entry.types,
-                link,
-            })
-        };
+        let key = Cache::key(&[MAKING, file, &generated.text, crates, &how]);
         // What the compiler reads beside the source may change without it.
         let reads_more = ["include", "env!"].iter().any(|word| generated.text.contains(word));
-        if let Some(entry) = self.cache.get(&key).filter(|_| !reads_more) {
-            return Ok(accepted(entry, None));
-        }
-        let failed = |cause| CompileError::Folder { folder: self.workshop.path().to_owned(), cause };
-        fs::write(self.workshop.path().join(file), &generated.text).map_err(failed)?;
+        let library = if reads_more { self.workshop.new_library() } else { self.workshop.library(&key) };
+        let (entry, link) = match self.cache.get(&key).filter(|_| !reads_more) {
+            Some((entry, code)) => {
+                // The worker may have loaded it already.
+                if !code.is_empty() && !library.exists() {
+                    fs::write(&library, code).map_err(|cause| self.failed(cause))?;
+                }
+                (entry, None)
+            }
+            None => {
+                let (entry, link) = self.compile_anew(request, &library).await?;
+                if !reads_more && !entry.diagnostics.iter().any(Raw::is_about_libraries) {
+                    self.keep(&key, &entry, &library);
+                }
+                (entry, Some(link))
+            }
+        };
+        let diagnostics = entry.diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
+        Ok(match entry.refused {
+            true => Verdict::Refused(diagnostics),
+            false => Verdict::Accepted(Compiled { library, types: entry.types, warnings: diagnostics, link }),
+        })
+    }
+
+    /// Has rustc compile into `library`. Also returns how long the linker took.
+    async fn compile_anew(&self, request: Request<'_>, library: &Path) -> Result<(Entry, Duration), CompileError> {
+        let Request { generated, file, product, opt_level, epoch } = request;
+        fs::write(self.workshop.path().join(file), &generated.text).map_err(|cause| self.failed(cause))?;
         let linker = self.linker.as_ref().filter(|_| Linker::suits(&generated.text));
         let code = if linker.is_some() { format!("obj={OBJECT}") } else { format!("link={LIBRARY}") };
         let emit = match product {
@@ -183,36 +243,71 @@ impl Compiler {
             Product::LibraryAndTypes => format!("--emit={code},mir=cell.mir"),
             Product::Types => "--emit=mir=cell.mir".to_owned(),
         };
+        let runs = matches!(product, Product::Library | Product::LibraryAndTypes);
         let (diagnostics, other, success) = self.run(file, &emit, opt_level, epoch).await?;
         let _ = fs::remove_file(self.workshop.path().join(file));
         if !success {
-            let refused: Vec<Diagnostic> = diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
-            let errors = || refused.iter().filter(|diagnostic| diagnostic.level == Level::Error);
-            if errors().any(Diagnostic::is_about_the_runtime) {
-                return Err(self.toolchain_changed());
-            }
-            return match errors().next() {
-                Some(_) => Ok(Verdict::Refused(refused)),
-                None if other.contains("overflowed its stack") => Err(CompileError::TooLong),
-                None => Err(CompileError::Crashed(other)),
-            };
+            self.rule_out_other_causes(&diagnostics, other, generated, file)?;
+            return Ok((Entry { refused: true, diagnostics, ..Entry::default() }, Duration::ZERO));
         }
-        let mut entry = Entry::default();
-        entry.warnings = diagnostics;
-        let runs = matches!(product, Product::Library | Product::LibraryAndTypes);
+        let mut types = BTreeMap::new();
         let begun = Instant::now();
         if let Some(linker) = linker.filter(|_| runs) {
             self.link(linker).await?;
         }
         let link = begun.elapsed();
-        let library = self.workshop.path().join(LIBRARY);
-        if matches!(product, Product::LibraryAndTypes | Product::Types) {
-            entry.types =
-                mir::stored_types(&fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(failed)?);
+        if runs {
+            fs::rename(self.workshop.path().join(LIBRARY), library).map_err(|cause| self.failed(cause))?;
         }
-        let library = runs.then_some(library.as_path());
-        self.cache.put(&key, entry.clone(), library).map_err(failed)?;
-        Ok(accepted(entry, Some(link)))
+        if matches!(product, Product::LibraryAndTypes | Product::Types) {
+            let mir = fs::read_to_string(self.workshop.path().join("cell.mir")).map_err(|cause| self.failed(cause))?;
+            types = mir::stored_types(&mir);
+        }
+        Ok((Entry { refused: false, types, diagnostics }, link))
+    }
+
+    /// Makes sure that rustc failed because of the cell, and of nothing else.
+    fn rule_out_other_causes(
+        &self,
+        diagnostics: &[Raw],
+        other: String,
+        generated: &Generated,
+        file: &str,
+    ) -> Result<(), CompileError> {
+        let refused: Vec<Diagnostic> = diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
+        let mut errors = refused.iter().filter(|diagnostic| diagnostic.level == Level::Error);
+        if errors.clone().any(Diagnostic::is_about_the_runtime) {
+            return Err(self.toolchain_changed());
+        }
+        if is_full(&other) || errors.clone().any(|error| is_full(&error.message)) {
+            return Err(self.failed(io::ErrorKind::StorageFull.into()));
+        }
+        match errors.next() {
+            Some(_) => Ok(()),
+            None if other.contains("overflowed its stack") => Err(CompileError::TooLong),
+            None => Err(CompileError::Crashed(other)),
+        }
+    }
+
+    /// Keeps the answer for the next time, if that is possible.
+    fn keep(&self, key: &str, entry: &Entry, library: &Path) {
+        let code = if library.exists() { fs::read(library) } else { Ok(Vec::new()) };
+        if let Err(cause) = code.and_then(|code| self.cache.put(key, entry, code)) {
+            let folder = self.cache.folder().display();
+            self.trouble.get_or_init(|| {
+                format!("compiled cells cannot be kept in `{folder}`, so each start compiles them anew: {cause}")
+            });
+        }
+    }
+
+    /// What the user should know, although nothing is wrong with any cell; once.
+    pub(crate) fn take_note(&self) -> Option<String> {
+        let note = self.trouble.get()?;
+        (!self.told.swap(true, Ordering::Relaxed)).then(|| note.clone())
+    }
+
+    fn failed(&self, cause: io::Error) -> CompileError {
+        CompileError::Folder { folder: self.workshop.path().to_owned(), cause }
     }
 
     /// Runs rustc: its diagnostics, whatever else it wrote, and whether it succeeded.
@@ -264,15 +359,22 @@ impl Compiler {
     async fn link(&self, linker: &Linker) -> Result<(), CompileError> {
         let command = linker.command(OBJECT, LIBRARY);
         let output = tool::run(command, self.workshop.path()).await.map_err(|_| self.toolchain_changed())?;
+        let problem = String::from_utf8_lossy(&output.stderr);
         match output.status.success() {
             true => Ok(()),
-            false => Err(CompileError::Crashed(String::from_utf8_lossy(&output.stderr).into_owned())),
+            false if is_full(&problem) => Err(self.failed(io::ErrorKind::StorageFull.into())),
+            false => Err(CompileError::Crashed(problem.into_owned())),
         }
     }
 
     fn toolchain_changed(&self) -> CompileError {
         CompileError::ToolchainChanged(self.runtime.toolchain.short_version().to_owned())
     }
+}
+
+/// Whether a tool says that the disk is full.
+fn is_full(problem: &str) -> bool {
+    problem.contains("No space left on device") || problem.contains("Disk quota exceeded")
 }
 
 /// What tells rustc of a bundle's crates. It reads their metadata; their code is found in the worker, which has loaded the

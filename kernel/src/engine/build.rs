@@ -85,7 +85,10 @@ pub(super) async fn build(
         let request = Request { generated: &generated, file, product, opt_level, epoch: attempt.plan.epoch };
         match compiler.compile(request).await? {
             Verdict::Accepted(compiled) if attempt.name_types(&compiled.types) => {}
-            Verdict::Accepted(compiled) => return Ok(attempt.finish(compiled, generated, &sites)),
+            Verdict::Accepted(compiled) => {
+                attempt.built.notes.extend(compiler.take_note());
+                return Ok(attempt.finish(compiled, generated, &sites));
+            }
             Verdict::Refused(diagnostics) => {
                 if let Some(site) = errors(&diagnostics).find_map(|error| error.take) {
                     return Err(Refusal::OutOfReach(sites[site as usize].name.clone()));
