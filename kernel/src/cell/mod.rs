@@ -6,6 +6,9 @@
 
 mod assemble;
 mod complete;
+mod extent;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod item;
 mod item_macros;
 mod lexer;

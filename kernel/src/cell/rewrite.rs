@@ -18,9 +18,9 @@ use std::ops::Range;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
+use super::extent::extent;
 use super::item::StaticPart;
 use super::mentions::plain;
 use super::source::Edit;
@@ -104,7 +104,7 @@ impl Visitor<'_> {
             return;
         }
         let inner = attributes.iter().filter(|attribute| matches!(attribute.style, syn::AttrStyle::Inner(_)));
-        let at = inner.map(|attribute| attribute.span().byte_range().end).max();
+        let at = inner.map(|attribute| extent(attribute).end).max();
         self.insert(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
     }
 
@@ -136,7 +136,7 @@ impl Visitor<'_> {
         let keys = statics::of_thread_local(call);
         let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return false };
         let end = semicolon.unwrap_or(call.delimiter.span().close()).byte_range().end;
-        self.replace(call.span().byte_range().start..first.range.start, "");
+        self.replace(extent(call).start..first.range.start, "");
         self.replace(last.range.end..end, "");
         self.rewrite.found.statics.extend(keys);
         true
@@ -165,7 +165,7 @@ impl Visitor<'_> {
 impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
         if self.top {
-            self.insert(node.base.span().byte_range().start, WAIT);
+            self.insert(extent(&node.base).start, WAIT);
             self.replace(node.dot_token.span.byte_range().start..node.await_token.span.byte_range().end, ")");
         }
         visit::visit_expr_await(self, node);
@@ -173,7 +173,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
 
     fn visit_expr_try(&mut self, node: &'ast syn::ExprTry) {
         if self.top {
-            self.insert(node.expr.span().byte_range().start, QUESTION);
+            self.insert(extent(&node.expr).start, QUESTION);
         }
         visit::visit_expr_try(self, node);
         if self.top {
@@ -183,7 +183,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
 
     fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
         if self.top {
-            let end = node.span().byte_range().end;
+            let end = extent(node).end;
             self.insert(node.return_token.span.byte_range().end, RETURNED);
             if node.expr.is_none() {
                 self.insert(end, "())");
@@ -191,7 +191,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         }
         visit::visit_expr_return(self, node);
         if self.top && node.expr.is_some() {
-            self.insert(node.span().byte_range().end, ")");
+            self.insert(extent(node).end, ")");
         }
     }
 
@@ -199,7 +199,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         if let syn::Expr::Path(place) = &*node.left
             && let Some(name) = place.path.get_ident()
         {
-            self.rewrite.found.assigned.push((node.span().byte_range().start, plain(name)));
+            self.rewrite.found.assigned.push((extent(node).start, plain(name)));
         }
         visit::visit_expr_assign(self, node);
     }
@@ -232,25 +232,25 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         let segments: Vec<String> = node.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         if matches!(names[..], ["std", "thread", "sleep"] | ["thread", "sleep"]) && node.qself.is_none() {
-            self.replace(node.path.span().byte_range(), THREAD_SLEEP);
+            self.replace(extent(&node.path), THREAD_SLEEP);
         }
         visit::visit_expr_path(self, node);
     }
 
     fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
-        self.rewrite.found.loops.push(node.span().byte_range().start);
+        self.rewrite.found.loops.push(extent(node).start);
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
         visit::visit_expr_loop(self, node);
     }
 
     fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
-        self.rewrite.found.loops.push(node.span().byte_range().start);
+        self.rewrite.found.loops.push(extent(node).start);
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
         visit::visit_expr_while(self, node);
     }
 
     fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
-        self.rewrite.found.loops.push(node.span().byte_range().start);
+        self.rewrite.found.loops.push(extent(node).start);
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
         visit::visit_expr_for_loop(self, node);
     }
@@ -264,7 +264,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
                 }
                 syn::Expr::Async(_) => {}
                 body if !this.constant && !this.in_macro => {
-                    let range = body.span().byte_range();
+                    let range = extent(body);
                     this.insert(range.start, CLOSURE_BODY);
                     visit::visit_expr_closure(this, node);
                     this.insert(range.end, " }");
@@ -318,12 +318,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     }
 
     fn visit_item_static(&mut self, node: &'ast syn::ItemStatic) {
-        let nested = self
-            .rewrite
-            .found
-            .statics
-            .last()
-            .is_some_and(|outer| outer.range.contains(&node.span().byte_range().start));
+        let nested = self.rewrite.found.statics.last().is_some_and(|outer| outer.range.contains(&extent(node).start));
         if !nested {
             self.rewrite.found.statics.push(statics::of_item(node));
         }
@@ -382,7 +377,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         self.in_macro = outer;
         if matches!(name.as_str(), "assert" | "debug_assert") && arguments.len() == 1 && !arguments.trailing_punct() {
             // The macro would quote its argument as it has become; the message must quote it as it was written.
-            let range = arguments.span().byte_range();
+            let range = extent(&arguments);
             let message = format!(", \"assertion failed: {{}}\", {:?}", &self.text[range.clone()]);
             self.rewrite.edits.push(Edit { range: range.end..range.end, insert: message.into(), about: None });
         }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::spanned::Spanned;
 use syn::{Expr, Item as SynItem, Pat, Stmt};
 
+use super::extent::extent;
 use super::item::{Item, ItemKind, Namespaces, StaticPart, Use};
 use super::item_macros::{ItemMacros, look_up, makes_items};
 use super::mentions::{self, plain};
@@ -103,7 +103,7 @@ pub(crate) fn split_part(
     }
     let source = Arc::new(Source { label: label.into(), text: text.into(), edits });
     let mut parsed = Parsed {
-        attributes: attributes.iter().map(|attribute| attribute.span().byte_range()).collect(),
+        attributes: attributes.iter().map(extent).collect(),
         items: Vec::new(),
         uses: Vec::new(),
         extern_crates: Vec::new(),
@@ -116,7 +116,7 @@ pub(crate) fn split_part(
     item_macros.extend(statements.iter().filter_map(new_item_macro));
     let last = statements.len().saturating_sub(1);
     for (index, statement) in statements.into_iter().enumerate() {
-        let whole = statement.span().byte_range();
+        let whole = extent(&statement);
         let range = whole.start..whole.end.min(part.end);
         parsed.add(statement, range, index == last, &found, &item_macros);
     }
@@ -197,7 +197,7 @@ impl Parsed {
                 let statement = Statement {
                     // A variable without a value yet may not have one at the end: it belongs to its own cell only.
                     binds: if init.is_some() { bindings.names } else { Vec::new() },
-                    pattern: Some(local.pat.span().byte_range()),
+                    pattern: Some(extent(&local.pat)),
                     borrows: init.is_some_and(|init| matches!(*init.expr, Expr::Reference(_))),
                     harmless: init.is_none_or(|init| init.diverge.is_none() && is_harmless(&init.expr)),
                     ..Statement::at(range)
@@ -264,7 +264,7 @@ fn flatten(
             }
         }
         syn::UseTree::Glob(glob) => {
-            segments.push(glob.star_token.span().byte_range());
+            segments.push(glob.star_token.span.byte_range());
             leaf(segments, None, None);
         }
         syn::UseTree::Name(name) => {

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
 
+use super::extent::extent;
 use super::item::{StaticKind, StaticPart};
 use super::mentions::{self, plain};
 
@@ -16,10 +16,10 @@ pub(super) fn of_item(item: &syn::ItemStatic) -> StaticPart {
     let start = item.static_token.span.byte_range().start;
     let mutable = matches!(item.mutability, syn::StaticMutability::Mut(_));
     StaticPart {
-        range: item.span().byte_range(),
+        range: extent(item),
         visibility: range_of(&item.vis, start),
         name: plain(&item.ident),
-        declaration: start..item.ty.span().byte_range().end,
+        declaration: start..extent(&item.ty).end,
         kind: if mutable { StaticKind::Mutable } else { StaticKind::Plain },
         mentions: mentions_of(&[&item.ty, &item.expr]),
     }
@@ -44,13 +44,13 @@ fn keys(input: ParseStream<'_>) -> syn::Result<Vec<StaticPart>> {
         input.parse::<syn::Token![=]>()?;
         let value: syn::Expr = input.parse()?;
         let semicolon: Option<syn::Token![;]> = input.parse()?;
-        let end = semicolon.map_or(value.span(), |semicolon| semicolon.span).byte_range().end;
+        let end = semicolon.map_or(extent(&value), |semicolon| semicolon.span.byte_range()).end;
         keys.push(StaticPart {
             range: start..end,
             visibility: range_of(&visibility, token.span.byte_range().start),
             name: plain(&name),
             declaration: name.span().byte_range(),
-            kind: StaticKind::ThreadLocal(ty.span().byte_range()),
+            kind: StaticKind::ThreadLocal(extent(&ty)),
             mentions: mentions_of(&[&ty, &value]),
         });
     }
@@ -61,7 +61,7 @@ fn keys(input: ParseStream<'_>) -> syn::Result<Vec<StaticPart>> {
 fn range_of(visibility: &syn::Visibility, otherwise: usize) -> Range<usize> {
     match visibility {
         syn::Visibility::Inherited => otherwise..otherwise,
-        written => written.span().byte_range(),
+        written => extent(written),
     }
 }
 
