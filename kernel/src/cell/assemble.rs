@@ -321,11 +321,11 @@ impl Writer<'_> {
             if index > 0 {
                 self.out.glue("::");
             }
-            self.out.user(&import.source, segment.clone());
+            self.out.user_inside(&import.source, segment.clone());
         }
         if let Some(rename) = &import.rename {
             self.out.glue(" as ");
-            self.out.user(&import.source, rename.clone());
+            self.out.user_inside(&import.source, rename.clone());
         }
         self.out.glue(";");
     }

@@ -32,13 +32,14 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Range<usize>) {
-        assert_eq!(extent(&syn::parse_str::<syn::Expr>(text).unwrap()), expected);
+        let statements = syn::parse::Parser::parse_str(syn::Block::parse_within, text).unwrap();
+        assert_eq!(extent(&statements[0]), expected);
     }
 
     #[test]
-    fn an_expression_reaches_from_its_first_token_to_its_last() {
+    fn a_statement_reaches_from_its_first_token_to_its_last() {
         check(" a + b(c) ", 1..9);
         check("#[x] ..5", 0..8);
-        check("(1, [2])", 0..8);
+        check("(1, [2]); 3", 0..9);
     }
 }

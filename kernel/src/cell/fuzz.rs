@@ -7,14 +7,14 @@
 //! - Each byte of generated source that counts as the user's is that byte of the cell, and all of a statement is there.
 //! - What could be parsed can be parsed when it has been put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::assemble::{Form, Layout, assemble, assemble_unparsed};
 use super::complete::{IsComplete, is_complete};
 use super::item_macros::ItemMacros;
-use super::plan::{Known, plan};
+use super::plan::{Known, Purpose, plan};
 use super::source::{Generated, Source};
 use super::split::{Parsed, split, split_part, unsplit};
 use crate::magics::{Segment, is_open, segments};
@@ -96,7 +96,7 @@ fn check_parsed(parsed: &Parsed, part: Range<usize>) {
     }
     check_text_comes_back(source, &part);
     let is_rust = is_rust(&text[part.clone()]);
-    for form in [Form::Levels, Form::Flat] {
+    for form in [Form::Levels, Form::OneLevel, Form::Flat] {
         let reparsed = split_part(&source.label, text, part.clone(), &ItemMacros::new()).expect("it was split before");
         let (generated, statements) = assembled(reparsed, form);
         check_origins(&generated, source, &statements);
@@ -134,12 +134,12 @@ fn assembled(parsed: Parsed, form: Form) -> (Generated, Vec<Range<usize>>) {
         variables: &nothing,
         statics: &statics,
         replaced: &[],
-        outdated: &nothing,
+        ends: &BTreeSet::new(),
         restarted: &nothing,
         epoch: 0,
     };
     let layout = Layout { form, ..Layout::default() };
-    (assemble(&plan(parsed, known), &layout).0, statements)
+    (assemble(&plan(parsed, known, Purpose::Run), &layout).0, statements)
 }
 
 /// Inserting nothing, or taking out again what was inserted, gives back the same text.

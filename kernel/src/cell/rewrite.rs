@@ -90,12 +90,16 @@ struct Visitor<'t> {
 }
 
 impl Visitor<'_> {
-    fn insert(&mut self, at: usize, text: &'static str) {
-        self.replace(at..at, text);
+    fn open(&mut self, at: usize, text: &'static str) {
+        self.rewrite.edits.push(Edit::open(at, text));
+    }
+
+    fn close(&mut self, at: usize, text: impl Into<Cow<'static, str>>) {
+        self.rewrite.edits.push(Edit::close(at, text));
     }
 
     fn replace(&mut self, range: Range<usize>, text: &'static str) {
-        self.rewrite.edits.push(Edit { range, insert: Cow::Borrowed(text), about: None });
+        self.rewrite.edits.push(Edit::replace(range, text));
     }
 
     /// Puts a checkpoint at the beginning of a body, behind its inner attributes.
@@ -105,18 +109,18 @@ impl Visitor<'_> {
         }
         let inner = attributes.iter().filter(|attribute| matches!(attribute.style, syn::AttrStyle::Inner(_)));
         let at = inner.map(|attribute| extent(attribute).end).max();
-        self.insert(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
+        self.open(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
     }
 
     /// A place that the code asks for: that in the cell, as a number.
     fn place(&mut self, call: &syn::Macro, line: bool) {
-        let range = call.span().byte_range();
+        let range = extent(call);
         let before = &self.text[..range.start];
         let number = match line {
             true => before.matches('\n').count() + 1,
             false => before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1,
         };
-        self.rewrite.edits.push(Edit { range, insert: format!("{number}u32").into(), about: None });
+        self.rewrite.edits.push(Edit::replace(range, format!("{number}u32")));
     }
 
     /// A call of `dbg!` becomes one of the engine's, which is told the text of its arguments.
@@ -124,11 +128,10 @@ impl Visitor<'_> {
         let Ok(values) = call.parse_body_with(Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated) else {
             return;
         };
-        let texts: String =
-            values.iter().map(|value| format!("{:?},", &self.text[value.span().byte_range()])).collect();
+        let texts: String = values.iter().map(|value| format!("{:?},", &self.text[extent(value)])).collect();
         let at = call.delimiter.span().open().byte_range().end;
-        self.insert(call.path.span().byte_range().start, DEBUG);
-        self.rewrite.edits.push(Edit { range: at..at, insert: format!("{texts};").into(), about: None });
+        self.open(extent(&call.path).start, DEBUG);
+        self.rewrite.edits.push(Edit::open(at, format!("{texts};")));
     }
 
     /// A call of `thread_local!`: its keys stay, each to be wrapped or declared by itself, and what is around them goes.
@@ -165,7 +168,7 @@ impl Visitor<'_> {
 impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
         if self.top {
-            self.insert(extent(&node.base).start, WAIT);
+            self.open(extent(&node.base).start, WAIT);
             self.replace(node.dot_token.span.byte_range().start..node.await_token.span.byte_range().end, ")");
         }
         visit::visit_expr_await(self, node);
@@ -173,25 +176,25 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
 
     fn visit_expr_try(&mut self, node: &'ast syn::ExprTry) {
         if self.top {
-            self.insert(extent(&node.expr).start, QUESTION);
+            self.open(extent(&node.expr).start, QUESTION);
         }
         visit::visit_expr_try(self, node);
         if self.top {
-            self.insert(node.question_token.span.byte_range().start, ")");
+            self.close(node.question_token.span.byte_range().start, ")");
         }
     }
 
     fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
         if self.top {
             let end = extent(node).end;
-            self.insert(node.return_token.span.byte_range().end, RETURNED);
+            self.close(node.return_token.span.byte_range().end, RETURNED);
             if node.expr.is_none() {
-                self.insert(end, "())");
+                self.close(end, "())");
             }
         }
         visit::visit_expr_return(self, node);
         if self.top && node.expr.is_some() {
-            self.insert(extent(node).end, ")");
+            self.close(extent(node).end, ")");
         }
     }
 
@@ -210,7 +213,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             && let Some(called) = MACROS.iter().find(|known| name == **known)
         {
             let at = name.span().byte_range().end;
-            self.rewrite.edits.push(Edit { range: at..at, insert: "!".into(), about: Some(called) });
+            self.rewrite.edits.push(Edit::close(at, "!").about(called));
         }
         visit::visit_expr_call(self, node);
     }
@@ -265,9 +268,13 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
                 syn::Expr::Async(_) => {}
                 body if !this.constant && !this.in_macro => {
                     let range = extent(body);
-                    this.insert(range.start, CLOSURE_BODY);
+                    let parentheses = goes_on_behind_a_block(body);
+                    this.open(range.start, CLOSURE_BODY);
+                    if parentheses {
+                        this.open(range.start, "(");
+                    }
                     visit::visit_expr_closure(this, node);
-                    this.insert(range.end, " }");
+                    this.close(range.end, if parentheses { ") }" } else { " }" });
                     return;
                 }
                 _ => {}
@@ -379,7 +386,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             // The macro would quote its argument as it has become; the message must quote it as it was written.
             let range = extent(&arguments);
             let message = format!(", \"assertion failed: {{}}\", {:?}", &self.text[range.clone()]);
-            self.rewrite.edits.push(Edit { range: range.end..range.end, insert: message.into(), about: None });
+            self.close(range.end, message);
         }
     }
 }
@@ -408,6 +415,33 @@ fn any_token(tokens: TokenStream, wanted: &impl Fn(&TokenTree) -> bool) -> bool 
         TokenTree::Group(group) => any_token(group.stream(), wanted),
         token => wanted(&token),
     })
+}
+
+/// Whether an expression such as `unsafe { f() } + 1` would end with the block if it stood among statements.
+fn goes_on_behind_a_block(expr: &syn::Expr) -> bool {
+    use syn::Expr;
+    match expr {
+        Expr::Assign(expr) => begins_with_a_block(&expr.left),
+        Expr::Binary(expr) => begins_with_a_block(&expr.left),
+        Expr::Call(expr) => begins_with_a_block(&expr.func),
+        Expr::Cast(expr) => begins_with_a_block(&expr.expr),
+        Expr::Index(expr) => begins_with_a_block(&expr.expr),
+        Expr::Range(expr) => expr.start.as_deref().is_some_and(begins_with_a_block),
+        _ => false,
+    }
+}
+
+fn begins_with_a_block(expr: &syn::Expr) -> bool {
+    use syn::Expr;
+    match expr {
+        Expr::Block(_) | Expr::Const(_) | Expr::ForLoop(_) | Expr::If(_) | Expr::Loop(_) => true,
+        Expr::Match(_) | Expr::TryBlock(_) | Expr::Unsafe(_) | Expr::While(_) => true,
+        Expr::Await(expr) => begins_with_a_block(&expr.base),
+        Expr::Field(expr) => begins_with_a_block(&expr.base),
+        Expr::MethodCall(expr) => begins_with_a_block(&expr.receiver),
+        Expr::Try(expr) => begins_with_a_block(&expr.expr),
+        expr => goes_on_behind_a_block(expr),
+    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,37 @@ pub(crate) struct Edit {
     pub(crate) insert: Cow<'static, str>,
     /// The name of the prelude that it is about, if any: it is not made where the name is the user's own.
     pub(crate) about: Option<&'static str>,
+    /// Whether it goes with what stands before it; otherwise with what follows. Between two statements that touch, there
+    /// may be both.
+    closes: bool,
+}
+
+impl Edit {
+    pub(crate) fn replace(range: Range<usize>, text: impl Into<Cow<'static, str>>) -> Edit {
+        Edit { range, insert: text.into(), closes: false, about: None }
+    }
+
+    /// Inserts what goes with the text behind it.
+    pub(crate) fn open(at: usize, text: impl Into<Cow<'static, str>>) -> Edit {
+        Edit { range: at..at, insert: text.into(), closes: false, about: None }
+    }
+
+    /// Inserts what goes with the text before it.
+    pub(crate) fn close(at: usize, text: impl Into<Cow<'static, str>>) -> Edit {
+        Edit { range: at..at, insert: text.into(), closes: true, about: None }
+    }
+
+    /// The same edit, about a name of the prelude.
+    pub(crate) fn about(self, name: &'static str) -> Edit {
+        Edit { about: Some(name), ..self }
+    }
+
+    /// Whether it is a part of this range of the text.
+    fn is_in(&self, range: &Range<usize>) -> bool {
+        let Edit { range: own, closes, .. } = self;
+        let of_a_neighbor = own.is_empty() && own.start == if *closes { range.start } else { range.end };
+        range.start <= own.start && own.end <= range.end && !of_a_neighbor
+    }
 }
 
 impl Source {
@@ -80,17 +111,17 @@ impl Generated {
 
     /// Appends a range of a cell, with the edits that fall into it.
     pub(crate) fn user(&mut self, source: &Arc<Source>, range: Range<usize>) {
-        self.user_with(source, range.clone(), |edit| range.start <= edit.start && edit.end <= range.end);
+        self.user_with(source, range.clone(), |edit| edit.is_in(&range));
     }
 
     /// The same, without the edits at its very ends, which belong to its neighbors.
     pub(crate) fn user_inside(&mut self, source: &Arc<Source>, range: Range<usize>) {
-        self.user_with(source, range.clone(), |edit| range.start < edit.start && edit.end < range.end);
+        self.user_with(source, range.clone(), |edit| range.start < edit.range.start && edit.range.end < range.end);
     }
 
-    fn user_with(&mut self, source: &Arc<Source>, range: Range<usize>, includes: impl Fn(&Range<usize>) -> bool) {
+    fn user_with(&mut self, source: &Arc<Source>, range: Range<usize>, includes: impl Fn(&Edit) -> bool) {
         let mut at = range.start;
-        for edit in source.edits.iter().filter(|edit| includes(&edit.range)) {
+        for edit in source.edits.iter().filter(|edit| includes(edit)) {
             if edit.about.is_some_and(|name| !self.prelude.contains(&name)) {
                 continue;
             }
@@ -232,11 +263,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str, edits: &[(Range<usize>, &'static str)]) -> Arc<Source> {
-        let edits = edits.iter().map(|(range, insert)| Edit {
-            range: range.clone(),
-            insert: Cow::Borrowed(insert),
-            about: None,
-        });
+        let edits = edits.iter().map(|(range, insert)| Edit::replace(range.clone(), *insert));
         Arc::new(Source { label: "In[1]".into(), text: text.into(), edits: edits.collect() })
     }
 
@@ -254,6 +281,18 @@ mod tests {
         let places: Vec<_> =
             generated.user_pieces().into_iter().map(|piece| (piece.start, piece.end, piece.offset)).collect();
         assert_eq!(places, [((1, 18), (1, 21), 0), ((1, 22), (1, 23), 9)]);
+    }
+
+    #[test]
+    fn statements_that_touch_keep_their_edits_apart() {
+        let edits = vec![Edit::close(1, ")"), Edit::open(1, "wait(")];
+        let cell = Arc::new(Source { label: "In[1]".into(), text: "ab".into(), edits });
+        let written = |range| {
+            let mut generated = Generated::default();
+            generated.user(&cell, range);
+            generated.text
+        };
+        assert_eq!([written(0..1), written(1..2), written(0..2)], ["a)", "wait(b", "a)wait(b"]);
     }
 
     #[test]

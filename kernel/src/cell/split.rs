@@ -99,7 +99,7 @@ pub(crate) fn split_part(
     let (attributes, statements) = parsed;
     let Rewrite { mut edits, found } = rewrite(text, &statements);
     if completed {
-        edits.push(Edit { range: part.end..part.end, insert: FINAL_SEMICOLON.into(), about: None });
+        edits.push(Edit::close(part.end, FINAL_SEMICOLON));
     }
     let source = Arc::new(Source { label: label.into(), text: text.into(), edits });
     let mut parsed = Parsed {
@@ -126,8 +126,8 @@ pub(crate) fn split_part(
 /// The source of a part that cannot be split: the part alone, on its lines.
 pub(crate) fn unsplit(label: &str, text: &str, part: Range<usize>) -> Source {
     let lines = "\n".repeat(text[..part.start].matches('\n').count());
-    let before = Edit { range: 0..part.start, insert: lines.into(), about: None };
-    let behind = Edit { range: part.end..text.len(), insert: "".into(), about: None };
+    let before = Edit::replace(0..part.start, lines);
+    let behind = Edit::replace(part.end..text.len(), "");
     Source { label: label.into(), text: text.into(), edits: vec![before, behind] }
 }
 
