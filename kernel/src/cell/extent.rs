@@ -9,16 +9,19 @@ use quote::ToTokens;
 ///
 /// `Spanned` asks the outermost tokens alone. But a tree may print parentheses of its own, which stand nowhere.
 pub(super) fn extent(node: &(impl ToTokens + ?Sized)) -> Range<usize> {
-    let mut found = usize::MAX..0;
+    let mut found = None;
     extend(&mut found, node.to_token_stream());
-    if found.end == 0 { 0..0 } else { found }
+    found.unwrap_or_default()
 }
 
-fn extend(found: &mut Range<usize>, tokens: TokenStream) {
+fn extend(found: &mut Option<Range<usize>>, tokens: TokenStream) {
     for token in tokens {
         let range = token.span().byte_range();
         match token {
-            _ if !range.is_empty() => *found = found.start.min(range.start)..found.end.max(range.end),
+            _ if !range.is_empty() => {
+                let before = found.take().unwrap_or_else(|| range.clone());
+                *found = Some(before.start.min(range.start)..before.end.max(range.end));
+            }
             TokenTree::Group(group) => extend(found, group.stream()),
             // What was made up has no place.
             _ => {}

@@ -571,7 +571,6 @@ mod tests {
                     panic!("for {shortest:?}, the {count}th text: {}", fails(&shortest).unwrap_or_default());
                 }
             }
-            eprintln!("{count} texts");
         });
     }
 
