@@ -38,6 +38,30 @@ const MACROS: &[&str] = &["clear_output", "display", "update_display"];
 pub(crate) const DEBUG: &str = "::asyncio::__boucle_";
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
 
+/// The methods of iterators that go through all of them: loops by another name.
+const CONSUMERS: &[&str] = &[
+    "all",
+    "any",
+    "collect",
+    "count",
+    "fold",
+    "for_each",
+    "last",
+    "max",
+    "max_by",
+    "max_by_key",
+    "min",
+    "min_by",
+    "min_by_key",
+    "partition",
+    "position",
+    "product",
+    "reduce",
+    "sum",
+    "try_fold",
+    "try_for_each",
+];
+
 /// What becomes of a cell's code.
 #[derive(Debug, Default)]
 pub(crate) struct Rewrite {
@@ -48,7 +72,7 @@ pub(crate) struct Rewrite {
 /// What the visit has met on its way.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Where loops begin: they make it worth to optimize.
+    /// Where loops and chains of iterators begin: they make it worth to optimize.
     pub(crate) loops: Vec<usize>,
     /// The variables that get another value by a plain assignment, and where.
     pub(crate) assigned: Vec<(usize, String)>,
@@ -238,6 +262,13 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             self.replace(extent(&node.path), THREAD_SLEEP);
         }
         visit::visit_expr_path(self, node);
+    }
+
+    fn visit_expr_method_call(&mut self, node: &'ast syn::ExprMethodCall) {
+        if CONSUMERS.iter().any(|consumer| node.method == consumer) {
+            self.rewrite.found.loops.push(extent(node).start);
+        }
+        visit::visit_expr_method_call(self, node);
     }
 
     fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {

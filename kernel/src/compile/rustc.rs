@@ -29,6 +29,9 @@ use crate::cell::Generated;
 const OBJECT: &str = "cell.o";
 const LIBRARY: &str = "cell.so";
 
+/// The level from which on a cell is compiled like a release, without checks for overflow.
+const RELEASE: u8 = 2;
+
 /// How a library is made and what is read from it: an entry of the cache is as good as what made it.
 const MAKING: &str = concat!(include_str!("rustc.rs"), include_str!("link.rs"), include_str!("mir.rs"));
 
@@ -331,7 +334,9 @@ impl Compiler {
                 "--error-format",
                 "json",
             ])
-            .args(["-Cprefer-dynamic", "-Ccodegen-units=1", "-Cdebug-assertions=on"])
+            .args(["-Cprefer-dynamic", "-Ccodegen-units=1"])
+            // As cargo's profiles have it: who asks for more than the engine would choose asks for a release.
+            .arg(if opt_level < RELEASE { "-Cdebug-assertions=on" } else { "-Cdebug-assertions=off" })
             .arg(format!("-Cmetadata=boucle-{epoch}"))
             .arg(format!("-Copt-level={opt_level}"))
             .arg("--extern")
