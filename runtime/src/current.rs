@@ -11,10 +11,10 @@ use crate::state::cell::AnyCell;
 use crate::state::clock::Clock;
 use crate::state::core::Core;
 use crate::state::engine::Engine;
+pub(crate) use crate::state::loops::{Running, running, with_running};
 use crate::thread_id;
 
 thread_local! {
-    static RUNNING: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
     static SET: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
     /// `set_event_loop` was called, so none is made by itself any more.
     static WAS_SET: Cell<bool> = const { Cell::new(false) };
@@ -22,25 +22,20 @@ thread_local! {
     static TASK: Cell<Option<NonNull<AnyCell>>> = const { Cell::new(None) };
 }
 
-/// The loop that runs on this thread.
-pub(crate) fn running() -> Option<Rc<Core>> {
-    RUNNING.try_with(|running| running.borrow().clone()).ok().flatten()
-}
-
 /// Whether some loop runs on this thread.
 pub(crate) fn is_running() -> bool {
-    RUNNING.try_with(|running| running.borrow().is_some()).unwrap_or(false)
-}
-
-/// Names the loop that runs; returns what was named before, for whoever restores it.
-pub(crate) fn set_running(core: Option<Rc<Core>>) -> Option<Rc<Core>> {
-    RUNNING.with(|running| running.replace(core))
+    with_running(|_| ()).is_some()
 }
 
 /// Python's `set_event_loop`.
 pub(crate) fn set_default(core: Option<Rc<Core>>) {
     WAS_SET.set(true);
     let old = SET.with(|set| set.replace(core));
+    if old.as_ref().is_some_and(|old| old.is_inherited()) {
+        // Its tasks hold what belongs to the parent process.
+        std::mem::forget(old);
+        return;
+    }
     // Outside the borrow: the old loop's tasks may be dropped here.
     drop(old);
 }
@@ -51,10 +46,12 @@ pub(crate) fn get() -> Rc<Core> {
     if let Some(core) = running() {
         return core;
     }
-    if let Some(core) = SET.with(|set| set.borrow().clone()) {
+    let set = SET.with(|set| set.borrow().clone());
+    let inherited = set.as_ref().is_some_and(|core| core.is_inherited());
+    if let Some(core) = set.filter(|_| !inherited) {
         return core;
     }
-    if WAS_SET.get() || !thread_id::is_main() {
+    if (WAS_SET.get() && !inherited) || !thread_id::is_main() {
         no_current();
     }
     let core = new_core();
@@ -86,7 +83,7 @@ pub(crate) fn new_core() -> Rc<Core> {
     match Engine::of_thread() {
         Ok(engine) => {
             let clock = in_virtual_time().map_or_else(Clock::new, |core| core.clock.successor());
-            Rc::new(Core::new(engine, clock))
+            Core::new(engine, clock)
         }
         Err(error) => RuntimeError::new(format!("cannot create an event loop: {error}")).raise(),
     }

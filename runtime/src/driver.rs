@@ -8,26 +8,28 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Sleep, sleep};
 
 use crate::coroutine::callback_of;
-use crate::current;
+use crate::current::Running;
 use crate::error::{Exception, InTask, KeyboardInterrupt, Kind};
 use crate::interrupt;
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
 use crate::state::clock::Moment;
 use crate::state::core::Core;
-use crate::state::ready::Handle;
+use crate::state::schedule::Next;
+use crate::state::timers::Action;
+use crate::task::step;
 
 /// The most turns between two looks at the reactor. Each look costs about a microsecond.
-const MOST_TURNS: u32 = 64;
+const MOST_TURNS: u32 = 256;
 /// The turns of a bundle between two glances at the clock.
-const TURNS_PER_GLANCE: u32 = 8;
+const TURNS_PER_GLANCE: u32 = 16;
 /// Turns are bundled only while a bundle stays shorter than this, so that I/O waits no longer for it.
 const BUNDLE_TIME: Duration = Duration::from_micros(100);
 
@@ -36,9 +38,9 @@ const TICK: Duration = Duration::from_millis(2);
 
 /// Runs `core` until it is stopped or interrupted. The caller has checked that it may run.
 pub(crate) fn run(core: &Rc<Core>) -> Result<(), KeyboardInterrupt> {
-    let _running = Running::enter(core);
+    let run = Run::enter(core);
     let _moving = core.clock.is_virtual().then(|| VirtualTime::begin(core));
-    let mut driver = Driver { core, alarm: None, turns: 1 };
+    let mut driver = Driver { core, run: &run, alarm: None, turns: 1 };
     core.engine.runtime().block_on(unconstrained(async move {
         let mut first = pin!(yield_now());
         // The turn begins with a look at the reactor, as Python's does.
@@ -70,35 +72,45 @@ impl Drop for VirtualTime<'_> {
     }
 }
 
-/// The thread knows which loop runs, and interrupts know whom to wake, for as long as this lives.
-struct Running<'a> {
-    core: &'a Rc<Core>,
-    outer: Option<Rc<Core>>,
+/// The thread knows which loop runs for as long as this lives; afterwards nobody is woken for it.
+struct Run<'a> {
+    core: &'a Core,
+    running: Option<Running<'a>>,
+    /// Interrupts are for this thread.
+    interruptible: bool,
 }
 
-impl<'a> Running<'a> {
+impl<'a> Run<'a> {
     fn enter(core: &'a Rc<Core>) -> Self {
         core.running.set(true);
-        Self { core, outer: current::set_running(Some(Rc::clone(core))) }
+        Self { core, running: Some(Running::enter(core)), interruptible: interrupt::is_cell_thread() }
+    }
+
+    /// Makes the driver known to all who may have to wake it.
+    fn set_driver(&self, driver: &Waker) {
+        if self.core.schedule.set_driver(Some(driver)) && self.interruptible {
+            interrupt::set_idle_waker(Some(driver.clone()));
+        }
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Run<'_> {
     fn drop(&mut self) {
         self.core.running.set(false);
         self.core.stopping.set(false);
         self.core.interrupted.set(false);
-        self.core.gate.set_turning(false);
-        self.core.gate.set_driver(None);
-        if interrupt::is_cell_thread() {
+        self.core.schedule.set_turning(false);
+        self.core.schedule.set_driver(None);
+        if self.interruptible {
             interrupt::set_idle_waker(None);
         }
-        drop(current::set_running(self.outer.take()));
+        drop(self.running.take());
     }
 }
 
 struct Driver<'a> {
-    core: &'a Rc<Core>,
+    core: &'a Core,
+    run: &'a Run<'a>,
     /// tokio's timer for the first deadline of ours, and when it rings.
     alarm: Option<(Moment, Pin<Box<Sleep>>)>,
     /// How many turns the next bundle may have.
@@ -108,10 +120,7 @@ struct Driver<'a> {
 impl Driver<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), KeyboardInterrupt>> {
         let core = self.core;
-        core.gate.set_driver(Some(cx.waker().clone()));
-        if interrupt::is_cell_thread() {
-            interrupt::set_idle_waker(Some(cx.waker().clone()));
-        }
+        self.run.set_driver(cx.waker());
         let began = Instant::now();
         for turns in 1..=self.turns {
             if interrupt::take() {
@@ -120,7 +129,7 @@ impl Driver<'_> {
             if let Some(end) = turn(core) {
                 return Poll::Ready(end);
             }
-            if core.gate.is_empty() && self.wait(cx).is_pending() {
+            if core.schedule.is_empty() && self.wait(cx).is_pending() {
                 self.turns = 1;
                 return Poll::Pending;
             }
@@ -176,35 +185,35 @@ impl Driver<'_> {
 
 /// One turn. The run's result when it was the last one.
 fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
-    let gate = &core.gate;
-    gate.set_turning(true);
-    gate.collect();
-    if !core.timers.is_empty() {
+    core.check_process();
+    let schedule = &core.schedule;
+    schedule.set_turning(true);
+    schedule.collect();
+    if core.timers.first().is_some() {
         let now = core.clock.now();
         while let Some(timer) = core.timers.pop_due(now) {
-            gate.push(Handle::Due(timer));
+            schedule.due(timer);
         }
     }
     let mark = InTask::enter();
-    for _ in 0..gate.len() {
-        let Some(handle) = gate.pop() else { break };
-        match handle {
-            Handle::Task(runnable) => {
-                runnable.run();
-            }
-            Handle::Call(callback) => call(core, &callback),
-            Handle::Due(timer) => {
-                if let Some(callback) = timer.fire() {
-                    call(core, callback);
-                }
-            }
+    for _ in 0..schedule.len() {
+        match schedule.next() {
+            Some(Next::Step(key, task)) => step::run(core, key, task),
+            Some(Next::Call(callback)) => call(core, &callback),
+            Some(Next::Due(timer)) => match core.timers.fire(timer) {
+                Some(Action::Wake(waker)) => waker.wake(),
+                Some(Action::Call(callback)) => call(core, &callback),
+                None => {}
+            },
+            Some(Next::Nothing) => {}
+            None => break,
         }
         if core.interrupted.get() {
             break;
         }
     }
     drop(mark);
-    gate.set_turning(false);
+    schedule.set_turning(false);
     if core.interrupted.get() {
         return Some(Err(KeyboardInterrupt));
     }

@@ -20,6 +20,7 @@ use crate::interrupt;
 use crate::report::ExceptionHandler;
 use crate::state::callback::Callback;
 use crate::state::core::Core;
+use crate::state::loops::was_forked_inside;
 use crate::task::any::of_loop;
 use crate::task::scoped::Scoped;
 use crate::task::{AnyTask, Task};
@@ -122,8 +123,12 @@ impl EventLoop {
     #[track_caller]
     fn check_runnable(&self) {
         self.core.check_closed();
+        self.core.check_process();
         if self.core.running.get() {
             misuse("This event loop is already running");
+        }
+        if was_forked_inside() {
+            misuse("This process was forked inside a coroutine; run event loops on a new thread, or fork elsewhere");
         }
         if current::is_running() {
             misuse("Cannot run the event loop while another loop is running");

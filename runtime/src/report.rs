@@ -1,26 +1,33 @@
-//! What the loop says when an exception has no taker: "Task exception was never retrieved", "Exception in callback".
-//! Called by steps, callbacks and the drop of a task's last handle; `EventLoop::set_exception_handler` redirects it.
+//! What the loop says when an exception has no taker ("Task exception was never retrieved", "Exception in callback"), and
+//! when a task is lost ("Task was destroyed but it is pending!"). Called by steps, callbacks, the drop of a task's last
+//! handle and the end of a loop; `EventLoop::set_exception_handler` redirects it.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use crate::error::Exception;
+use crate::error::{Exception, KeyboardInterrupt};
 use crate::state::core::Core;
 
-/// Who hears of exceptions without a taker, instead of stderr: for `EventLoop::set_exception_handler`.
+/// Who hears of exceptions without a taker and of lost tasks, instead of stderr: for `EventLoop::set_exception_handler`.
 pub type ExceptionHandler = Rc<dyn Fn(&Report)>;
 
-/// An exception that nobody took: Python's exception handler context.
+/// An exception that nobody took, or a task that was lost: Python's exception handler context.
 #[derive(Debug, Clone)]
 pub struct Report {
     message: String,
     subject: Option<String>,
-    exception: Exception,
+    exception: Option<Exception>,
 }
 
 impl Report {
     pub(crate) fn new(message: String, subject: Option<String>, exception: Exception) -> Self {
-        Self { message, subject, exception }
+        Self { message, subject, exception: Some(exception) }
+    }
+
+    /// A task is dropped before it has ended.
+    pub(crate) fn destroyed(task: String) -> Self {
+        Self { message: "Task was destroyed but it is pending!".to_owned(), subject: Some(task), exception: None }
     }
 
     /// What happened: "Task exception was never retrieved", "Exception in callback tick".
@@ -35,23 +42,25 @@ impl Report {
         self.subject.as_deref()
     }
 
-    /// The exception.
+    /// The exception; `None` for a task that was lost.
     #[must_use]
-    pub fn exception(&self) -> &Exception {
-        &self.exception
+    pub fn exception(&self) -> Option<&Exception> {
+        self.exception.as_ref()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.message)?;
+        f.write_str(&self.message)?;
         if let Some(subject) = &self.subject {
-            writeln!(f, "future: {subject}")?;
+            let kind = if self.exception.is_some() { "future" } else { "task" };
+            write!(f, "\n{kind}: {subject}")?;
         }
-        if let Some(location) = self.exception.location() {
-            write!(f, "{location}: ")?;
+        if let Some(exception) = &self.exception {
+            let location = exception.location().map(|location| format!("{location}: ")).unwrap_or_default();
+            write!(f, "\n{location}{exception}")?;
         }
-        write!(f, "{}", self.exception)
+        Ok(())
     }
 }
 
@@ -60,7 +69,13 @@ impl fmt::Display for Report {
 pub(crate) fn deliver(core: Option<&Core>, report: &Report) {
     let handler = core.and_then(|core| core.handler.borrow().clone());
     match handler {
-        Some(handler) => handler(report),
+        Some(handler) => {
+            let Err(payload) = catch_unwind(AssertUnwindSafe(|| handler(report))) else { return };
+            if payload.is::<KeyboardInterrupt>() && !std::thread::panicking() {
+                resume_unwind(payload);
+            }
+            eprintln!("Unhandled error in exception handler\n{report}");
+        }
         None => eprintln!("{report}"),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::current;
 use crate::state::core::Core;
-use crate::state::timers::Timer;
+use crate::state::timers::{Action, TimerKey};
 
 /// A length of time: any number of seconds, or a [`Duration`]. Negative numbers and NaN count as 0, and what is too
 /// long for a [`Duration`] as the longest one.
@@ -76,7 +76,7 @@ enum Stage {
     New(Duration),
     /// For a delay of 0: gave its turn away.
     Yielded,
-    Armed(Rc<Timer>, Weak<Core>),
+    Armed(TimerKey, Weak<Core>),
     Done,
 }
 
@@ -92,15 +92,11 @@ impl Future for Sleep {
             }
             Stage::New(delay) => {
                 let core = current::expect_running();
-                let timer = Rc::new(Timer::sleeper(cx.waker().clone()));
-                core.timers.arm(core.clock.now().after(*delay), Rc::clone(&timer));
+                let timer = core.timers.arm(core.clock.now().after(*delay), Action::Wake(cx.waker().clone()));
                 self.stage = Stage::Armed(timer, Rc::downgrade(&core));
                 Poll::Pending
             }
-            Stage::Armed(timer, _) if !timer.has_fired() => {
-                timer.set_waker(cx.waker());
-                Poll::Pending
-            }
+            Stage::Armed(timer, core) if is_armed(core, *timer, cx) => Poll::Pending,
             Stage::Yielded | Stage::Armed(..) | Stage::Done => {
                 self.stage = Stage::Done;
                 Poll::Ready(())
@@ -114,9 +110,19 @@ impl Drop for Sleep {
         if let Stage::Armed(timer, core) = &self.stage
             && let Some(core) = core.upgrade()
         {
-            core.timers.cancel(timer);
+            core.timers.cancel(*timer);
         }
     }
+}
+
+/// Whether the timer has still to fire; the context's task is the one to be woken then. A loop that is gone wakes nobody.
+fn is_armed(core: &Weak<Core>, timer: TimerKey, cx: &Context<'_>) -> bool {
+    let Some(core) = core.upgrade() else { return true };
+    let armed = core.timers.is_armed(timer);
+    if armed {
+        core.timers.set_waker(timer, cx.waker());
+    }
+    armed || core.closed.get()
 }
 
 impl std::fmt::Debug for Sleep {

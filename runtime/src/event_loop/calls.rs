@@ -11,8 +11,9 @@ use crate::error::{RuntimeError, misuse};
 use crate::state::callback::Callback;
 use crate::state::clock::Moment;
 use crate::state::core::Core;
-use crate::state::ready::{Gate, Handle as Ready, Injected};
-use crate::state::timers::Timer;
+use crate::state::inbox::Inbox;
+use crate::state::loops::Letter;
+use crate::state::timers::{Action, TimerKey};
 use crate::time::Seconds;
 
 impl EventLoop {
@@ -30,7 +31,7 @@ impl EventLoop {
     fn soon(&self, callback: Callback) -> Handle {
         self.core.check_closed();
         let callback = Rc::new(callback);
-        self.core.gate.push(Ready::Call(Rc::clone(&callback)));
+        self.core.schedule.call(Rc::clone(&callback));
         Handle { callback }
     }
 
@@ -58,9 +59,9 @@ impl EventLoop {
     #[track_caller]
     fn at(&self, deadline: Moment, callback: Callback) -> TimerHandle {
         self.core.check_closed();
-        let timer = Rc::new(Timer::call(Rc::new(callback)));
-        self.core.timers.arm(deadline, Rc::clone(&timer));
-        TimerHandle { core: Rc::downgrade(&self.core), timer, deadline }
+        let callback = Rc::new(callback);
+        let timer = self.core.timers.arm(deadline, Action::Call(Rc::clone(&callback)));
+        TimerHandle { core: Rc::downgrade(&self.core), timer, callback, deadline }
     }
 
     /// Calls `function` in the next turn, and wakes the loop for it. From another thread, use [`handle`](Self::handle).
@@ -75,7 +76,7 @@ impl EventLoop {
     /// What other threads may hold of this loop.
     #[must_use]
     pub fn handle(&self) -> LoopHandle {
-        LoopHandle { gate: Arc::clone(&self.core.gate) }
+        LoopHandle { inbox: Arc::clone(&self.core.schedule.inbox) }
     }
 }
 
@@ -107,7 +108,8 @@ impl fmt::Debug for Handle {
 /// A function waiting for its time: Python's `asyncio.TimerHandle`. Dropping it changes nothing.
 pub struct TimerHandle {
     core: Weak<Core>,
-    timer: Rc<Timer>,
+    timer: TimerKey,
+    callback: Rc<Callback>,
     deadline: Moment,
 }
 
@@ -115,15 +117,15 @@ impl TimerHandle {
     /// The function is not called any more, and what it captured is dropped now.
     pub fn cancel(&self) {
         if let Some(core) = self.core.upgrade() {
-            core.timers.cancel(&self.timer);
+            core.timers.cancel(self.timer);
         }
-        self.timer.cancel_call();
+        self.callback.cancel();
     }
 
     /// Whether [`cancel`](Self::cancel) was called.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.timer.is_cancelled()
+        self.callback.is_cancelled()
     }
 
     /// When the function is due, on the clock of [`EventLoop::time`].
@@ -143,7 +145,7 @@ impl fmt::Debug for TimerHandle {
 /// A loop as other threads see it: something to send functions to. Clones are cheap.
 #[derive(Clone)]
 pub struct LoopHandle {
-    gate: Arc<Gate>,
+    inbox: Arc<Inbox<Letter>>,
 }
 
 impl LoopHandle {
@@ -154,14 +156,13 @@ impl LoopHandle {
     /// Raises [`RuntimeError`] "Event loop is closed".
     #[track_caller]
     pub fn call_soon_threadsafe(&self, function: impl FnOnce() + Send + 'static) {
-        self.send(Box::new(function));
-    }
-
-    #[track_caller]
-    fn send(&self, function: Box<dyn FnOnce() + Send>) {
-        if self.gate.inject(Injected::Call(function)).is_err() {
+        if self.send(Box::new(function)).is_err() {
             misuse("Event loop is closed");
         }
+    }
+
+    fn send(&self, function: Box<dyn FnOnce() + Send>) -> Result<(), Letter> {
+        self.inbox.send(Letter::Call(function), Letter::repeats)
     }
 
     /// As [`call_soon_threadsafe`](Self::call_soon_threadsafe), for whoever expects the loop to be gone one day.
@@ -169,8 +170,7 @@ impl LoopHandle {
     /// # Errors
     /// [`RuntimeError`] "Event loop is closed".
     pub fn try_call_soon(&self, function: impl FnOnce() + Send + 'static) -> Result<(), RuntimeError> {
-        let sent = self.gate.inject(Injected::Call(Box::new(function)));
-        sent.map_err(|_| RuntimeError::new("Event loop is closed"))
+        self.send(Box::new(function)).map_err(|_| RuntimeError::new("Event loop is closed"))
     }
 }
 

@@ -76,6 +76,7 @@ impl Runner {
         if current::is_running() {
             misuse("Runner.run() cannot be called from a running event loop");
         }
+        self.event_loop.check_runnable();
         set_event_loop(&self.event_loop);
         let mut task = self.event_loop.create_task(main);
         self.complete(&task.as_any());

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::callback::Callback;
 use super::core::Core;
+use super::key::Key;
 use super::waiter::Awaited;
 use crate::error::Exception;
 
@@ -36,7 +37,8 @@ pub(crate) struct Head {
     home: Weak<Core>,
     /// 0 for a future that is no task (a gathering).
     number: u64,
-    pub(crate) place: Cell<u32>,
+    /// Its place in the loop's table, while it is pending.
+    pub(crate) key: Cell<Key>,
     pub(crate) status: Cell<Status>,
     /// `cancel()` was called and the next step heeds it.
     pub(crate) must_cancel: Cell<bool>,
@@ -46,8 +48,6 @@ pub(crate) struct Head {
     pub(crate) held: Cell<bool>,
     /// Failed, and nobody has looked at the exception yet.
     pub(crate) unseen: Cell<bool>,
-    /// Schedules a step; there since the first suspension. Gone when the task has ended, which breaks the cycle cell → waker → step → cell.
-    pub(crate) waker: Cell<Option<Waker>>,
     /// The first who waits for the task: the usual number of waiters is one.
     pub(crate) waiter: Cell<Option<Waker>>,
     /// What this task awaits, which a cancellation goes to first.
@@ -101,13 +101,12 @@ impl Head {
         Self {
             home: Rc::downgrade(home),
             number,
-            place: Cell::new(u32::MAX),
+            key: Cell::new(Key::NOWHERE),
             status: Cell::new(Status::Pending),
             must_cancel: Cell::new(false),
             cancels: Cell::new(0),
             held: Cell::new(true),
             unseen: Cell::new(false),
-            waker: Cell::new(None),
             waiter: Cell::new(None),
             awaits: Cell::new(None),
             rare: Cell::new(None),
@@ -120,8 +119,8 @@ impl Head {
     }
 
     /// Whether `core` is the task's loop.
-    pub(crate) fn lives_in(&self, core: &Rc<Core>) -> bool {
-        std::ptr::eq(self.home.as_ptr(), Rc::as_ptr(core))
+    pub(crate) fn lives_in(&self, core: &Core) -> bool {
+        std::ptr::eq(self.home.as_ptr(), core)
     }
 
     pub(crate) fn number(&self) -> u64 {

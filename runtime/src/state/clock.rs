@@ -30,6 +30,14 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    pub(crate) fn nanoseconds(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_nanoseconds(nanoseconds: u64) -> Self {
+        Self(nanoseconds)
+    }
+
     /// As `EventLoop::time` shows it.
     pub(crate) fn seconds(self) -> f64 {
         Duration::from_nanos(self.0).as_secs_f64()

@@ -1,4 +1,4 @@
-//! One event loop's own record: its gate, its timers, its pending tasks, and whether it runs.
+//! One event loop's own record: its tasks and queue, its clock and timers, and whether it runs.
 //! The public handle is `EventLoop`; tasks refer back to it weakly.
 
 use std::any::Any;
@@ -6,23 +6,23 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::cell::AnyCell;
 use super::clock::Clock;
 use super::engine::Engine;
-use super::ready::Gate;
+use super::inbox::Inbox;
+use super::loops;
+use super::process;
+use super::schedule::Schedule;
 use super::timers::Timers;
 use crate::error::misuse;
 use crate::report::ExceptionHandler;
 
 /// What one event loop consists of.
 pub(crate) struct Core {
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) schedule: Schedule,
     pub(crate) clock: Clock,
     pub(crate) timers: Timers,
-    pub(crate) tasks: RefCell<Pending>,
     pub(crate) running: Cell<bool>,
     /// `stop()` was called; the present or next turn is the last one.
     pub(crate) stopping: Cell<bool>,
@@ -32,29 +32,35 @@ pub(crate) struct Core {
     /// What lives as long as the loop is open: readers, writers, signal handlers, by number.
     pub(crate) attached: RefCell<HashMap<u64, Rc<dyn Any>>>,
     pub(crate) handler: RefCell<Option<ExceptionHandler>>,
-    /// Tells loops apart in `Debug`; counts all loops of the process.
-    pub(crate) number: u64,
+    /// Tells the loops of the process apart.
+    pub(crate) number: u16,
+    /// The process that made it.
+    process: u32,
     // Last, so that tasks are dropped while their reactor lives.
     pub(crate) engine: Rc<Engine>,
 }
 
 impl Core {
-    pub(crate) fn new(engine: Rc<Engine>, clock: Clock) -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
-        Self {
-            gate: Arc::new(Gate::new()),
+    #[track_caller]
+    pub(crate) fn new(engine: Rc<Engine>, clock: Clock) -> Rc<Self> {
+        let inbox = Arc::new(Inbox::new());
+        let number = loops::register(Arc::clone(&inbox));
+        let core = Rc::new(Self {
+            schedule: Schedule::new(number, inbox),
             clock,
             timers: Timers::default(),
-            tasks: RefCell::default(),
             running: Cell::new(false),
             stopping: Cell::new(false),
             interrupted: Cell::new(false),
             closed: Cell::new(false),
             attached: RefCell::default(),
             handler: RefCell::default(),
-            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            number,
+            process: process::current(),
             engine,
-        }
+        });
+        loops::settle(&core);
+        core
     }
 
     /// Raises "Event loop is closed" when it is.
@@ -62,6 +68,20 @@ impl Core {
     pub(crate) fn check_closed(&self) {
         if self.closed.get() {
             misuse("Event loop is closed");
+        }
+    }
+
+    /// Whether the process that made the loop has forked, and this is the child.
+    #[inline]
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process != process::current()
+    }
+
+    /// Raises when the loop belongs to the parent process.
+    #[track_caller]
+    pub(crate) fn check_process(&self) {
+        if self.is_inherited() {
+            misuse("This event loop belongs to the parent process; make a new one");
         }
     }
 
@@ -74,16 +94,18 @@ impl Core {
         }
     }
 
-    /// Closes the loop: drops callbacks, timers and the coroutines of pending tasks, in this order.
+    /// Closes the loop: drops callbacks, timers and the coroutines of pending tasks, in this order, oldest first. Each
+    /// task that is lost by it is reported.
     pub(crate) fn close(&self) {
         self.closed.set(true);
-        self.gate.close();
+        self.schedule.close();
         self.timers.clear();
         drop(self.attached.take());
-        loop {
-            // One at a time: a destructor may run anything, except that nothing can join a closed loop.
-            let Some(cell) = self.tasks.borrow_mut().any() else { break };
-            cell.evict();
+        for task in self.schedule.tasks() {
+            // A destructor may run anything, and so may have ended others; but nothing can join a closed loop.
+            if let Some(task) = self.schedule.remove(task.head.key.get()) {
+                task.evict(self);
+            }
         }
     }
 }
@@ -91,47 +113,6 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// The tasks of a loop that have not ended: places in a vector, free ones chained.
-#[derive(Default)]
-pub(crate) struct Pending {
-    places: Vec<Option<Rc<AnyCell>>>,
-    free: Vec<u32>,
-}
-
-impl Pending {
-    /// Keeps `cell`; the place to remove it from later.
-    pub(crate) fn insert(&mut self, cell: Rc<AnyCell>) -> u32 {
-        if let Some(place) = self.free.pop() {
-            self.places[place as usize] = Some(cell);
-            return place;
-        }
-        let place = u32::try_from(self.places.len()).unwrap_or_else(|_| misuse("too many tasks"));
-        self.places.push(Some(cell));
-        place
-    }
-
-    pub(crate) fn remove(&mut self, place: u32) -> Option<Rc<AnyCell>> {
-        let cell = self.places.get_mut(place as usize)?.take()?;
-        self.free.push(place);
-        Some(cell)
-    }
-
-    /// Removes one that is left.
-    fn any(&mut self) -> Option<Rc<AnyCell>> {
-        loop {
-            if let Some(cell) = self.places.pop()? {
-                return Some(cell);
-            }
-        }
-    }
-
-    /// All of them, oldest first.
-    pub(crate) fn list(&self) -> Vec<Rc<AnyCell>> {
-        let mut cells: Vec<_> = self.places.iter().flatten().map(Rc::clone).collect();
-        cells.sort_by_key(|cell| cell.head.number());
-        cells
+        loops::unregister(self.number);
     }
 }

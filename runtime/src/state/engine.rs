@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{advance, pause, resume};
 
 use super::outside::Reactor;
+use super::process;
 
 thread_local! {
     static ENGINE: RefCell<Option<Rc<Engine>>> = const { RefCell::new(None) };
@@ -28,6 +29,8 @@ pub(crate) struct Engine {
     reactor: OnceCell<Reactor>,
     /// Threads at work whose result somebody on this thread waits for.
     threads: Cell<usize>,
+    /// The process that made it.
+    process: u32,
 }
 
 /// How tokio's clock goes.
@@ -47,9 +50,12 @@ impl Engine {
     /// What the operating system says when it refuses the reactor's descriptors.
     pub(crate) fn of_thread() -> io::Result<Rc<Self>> {
         ENGINE.with(|slot| {
-            if let Some(engine) = &*slot.borrow() {
-                return Ok(Rc::clone(engine));
+            let known = slot.take();
+            if let Some(engine) = known.filter(|engine| engine.is_ours()) {
+                slot.replace(Some(Rc::clone(&engine)));
+                return Ok(engine);
             }
+            process::watch_forks();
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().on_thread_park(before_sleep).on_thread_unpark(after_sleep).build()?;
             let engine = Rc::new(Self {
@@ -57,10 +63,16 @@ impl Engine {
                 time: Cell::new(Time::Real),
                 reactor: OnceCell::new(),
                 threads: Cell::new(0),
+                process: process::current(),
             });
             slot.replace(Some(Rc::clone(&engine)));
             Ok(engine)
         })
+    }
+
+    /// False in the child of the process that made the engine. The reactor's descriptors are shared with the parent.
+    fn is_ours(&self) -> bool {
+        self.process == process::current()
     }
 
     /// The runtime itself.
@@ -136,6 +148,11 @@ fn with_engine(work: impl FnOnce(&Engine)) {
 impl Drop for Engine {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
+            if !self.is_ours() {
+                // Taking it apart would take the parent's apart.
+                std::mem::forget(runtime);
+                return;
+            }
             // A thread that ends must not wait for a blocking call that may never return.
             runtime.shutdown_background();
         }

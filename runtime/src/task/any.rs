@@ -113,7 +113,7 @@ pub fn all_tasks() -> Vec<AnyTask> {
 }
 
 pub(crate) fn of_loop(core: &crate::state::core::Core) -> Vec<AnyTask> {
-    core.tasks.borrow().list().into_iter().map(AnyTask::new).collect()
+    core.schedule.tasks().into_iter().map(AnyTask::new).collect()
 }
 
 /// The task whose coroutine is running, `None` in a callback: Python's `asyncio.current_task`.

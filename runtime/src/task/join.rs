@@ -24,9 +24,7 @@ pub(crate) fn poll(head: &Head, cell: impl FnOnce() -> Rc<AnyCell>, cx: &mut Con
 
 /// Puts the waker among those who are told of the end, and the task into its awaiter's record.
 fn wait(cell: Rc<AnyCell>, waker: &Waker) {
-    if let Some(core) = current::running()
-        && !cell.head.lives_in(&core)
-    {
+    if current::with_running(|core| !cell.head.lives_in(core)) == Some(true) {
         other_loop(&cell);
     }
     add_waker(&cell.head, waker);

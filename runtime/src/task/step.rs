@@ -1,58 +1,41 @@
 //! The life of a task without its types: it enters a loop, takes steps, ends, tells who waits.
-//! `Task` starts tasks here; async-task and the driver call the steps.
+//! `Task` starts tasks here; the driver calls the steps.
 
 use std::any::Any;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::repr;
 use crate::current::Stepping;
 use crate::error::{Exception, InTask, Kind};
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
-use crate::state::cell::{AnyCell, Head, Rare, Status, Waiter};
+use crate::state::cell::{AnyCell, Rare, Status, Waiter};
 use crate::state::core::Core;
-use crate::state::ready::Handle;
-
-/// The one future type that async-task is compiled for.
-struct Step {
-    cell: Rc<AnyCell>,
-}
-
-impl Future for Step {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        step(&self.cell, cx)
-    }
-}
+use crate::state::key::Key;
 
 /// Enters a new task into `core`: its first step goes to the end of the ready queue.
 #[track_caller]
 pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
     core.check_closed();
-    let gate = Arc::clone(&core.gate);
-    let future = Step { cell: Rc::clone(&cell) };
-    // SAFETY: `Step` is not `Send`, and async-task asks that it is polled and dropped only on this thread: both happen
-    // only through its `Runnable`, which `schedule` hands to the gate, and the gate gives runnables out, and drops
-    // them, on the owner's thread alone. The schedule function is `Send`, `Sync` and `'static`, as is `Step`'s lifetime.
-    let (runnable, handle) =
-        unsafe { async_task::Builder::new().spawn_unchecked(|()| future, move |runnable| gate.schedule(runnable)) };
-    handle.detach();
-    let place = core.tasks.borrow_mut().insert(Rc::clone(&cell));
-    cell.head.place.set(place);
-    core.gate.push(Handle::Task(runnable));
+    let key = core.schedule.admit(Rc::clone(&cell));
+    cell.head.key.set(key);
 }
 
-fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
-    let head = &cell.head;
-    if !head.is_pending() {
-        return Poll::Ready(());
+/// Makes one step of a task that the turn has taken from the queue.
+pub(crate) fn run(core: &Core, key: Key, cell: Rc<AnyCell>) {
+    if step(&cell, key) {
+        core.schedule.suspend(key);
+    } else if Rc::strong_count(&cell) == 1 {
+        // Nobody will ask for the value, whose destructor is not ours.
+        clear_quietly(&cell);
     }
+}
+
+/// Whether the task has suspended; otherwise it has ended.
+fn step(cell: &Rc<AnyCell>, key: Key) -> bool {
+    let head = &cell.head;
     drop(head.awaits.take());
     let stepping = Stepping::enter(cell);
     if head.must_cancel.get() {
@@ -62,15 +45,13 @@ fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
             Ok(()) => end(cell, Status::Cancelled),
             Err(payload) => fail(cell, payload),
         }
-        return Poll::Ready(());
+        return false;
     }
-    let polled = catch_unwind(AssertUnwindSafe(|| cell.body.poll(cx)));
+    let waker = key.waker();
+    let polled = catch_unwind(AssertUnwindSafe(|| cell.body.poll(&mut Context::from_waker(&waker))));
     drop(stepping);
     match polled {
-        Ok(Poll::Pending) => {
-            keep_waker(head, cx.waker());
-            return Poll::Pending;
-        }
+        Ok(Poll::Pending) => return true,
         // Cancelled by itself in its last step, with no await point left to heed it: Python discards the value, too.
         Ok(Poll::Ready(())) if head.must_cancel.get() => {
             clear_quietly(cell);
@@ -82,13 +63,7 @@ fn step(cell: &Rc<AnyCell>, cx: &mut Context<'_>) -> Poll<()> {
             fail(cell, payload);
         }
     }
-    Poll::Ready(())
-}
-
-/// A suspended task keeps a waker for `cancel`. One that has not begun is in the queue anyhow.
-fn keep_waker(head: &Head, waker: &Waker) {
-    let kept = head.waker.take().unwrap_or_else(|| waker.clone());
-    head.waker.set(Some(kept));
+    false
 }
 
 /// Drops the body of a task that has already ended badly: a second panic adds nothing.
@@ -129,12 +104,11 @@ pub(crate) fn end(cell: &AnyCell, status: Status) {
     let head = &cell.head;
     head.status.set(status);
     drop(head.awaits.take());
-    drop(head.waker.take());
     let first = head.waiter.take();
     let others = head.if_rare(|rare| std::mem::take(&mut rare.waiters)).unwrap_or_default();
     let core = head.home();
     if let Some(core) = &core {
-        let registered = core.tasks.borrow_mut().remove(head.place.replace(u32::MAX));
+        let registered = core.schedule.remove(head.key.replace(Key::NOWHERE));
         drop(registered);
     }
     if let Some(waker) = first {
@@ -143,7 +117,7 @@ pub(crate) fn end(cell: &AnyCell, status: Status) {
     for waiter in others {
         match (waiter, &core) {
             (Waiter::Wake(waker), _) => waker.wake(),
-            (Waiter::Call(callback), Some(core)) => core.gate.push(Handle::Call(callback)),
+            (Waiter::Call(callback), Some(core)) => core.schedule.call(callback),
             (Waiter::Call(_), None) => {}
         }
     }
@@ -178,9 +152,8 @@ impl AnyCell {
             return true;
         }
         head.must_cancel.set(true);
-        if let Some(waker) = head.waker.take() {
-            waker.wake_by_ref();
-            head.waker.set(Some(waker));
+        if let Some(core) = head.home() {
+            core.schedule.wake(head.key.get());
         }
         true
     }
@@ -204,7 +177,7 @@ impl AnyCell {
         if self.head.is_pending() {
             self.head.with_rare(|rare| rare.waiters.push(Waiter::Call(callback)));
         } else if let Some(core) = self.head.home() {
-            core.gate.push(Handle::Call(callback));
+            core.schedule.call(callback);
         }
     }
 
@@ -243,14 +216,14 @@ impl AnyCell {
         }
     }
 
-    /// Ends the task without a word, because its loop or its frame goes away: the coroutine is dropped here and now.
-    pub(crate) fn evict(&self) {
+    /// Ends the task because its loop goes away: says so, and drops the coroutine here and now.
+    pub(crate) fn evict(&self, core: &Core) {
+        deliver(Some(core), &Report::destroyed(repr::of(self, None)));
         drop(self.head.awaits.take());
-        drop(self.head.waker.take());
         drop(self.head.waiter.take());
         let waiters = self.head.if_rare(|rare| std::mem::take(&mut rare.waiters));
         drop(waiters);
-        self.head.place.set(u32::MAX);
+        self.head.key.set(Key::NOWHERE);
         clear_quietly(self);
     }
 }

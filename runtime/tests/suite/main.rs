@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "a test binary has no readers of its documentation")]
 #![allow(clippy::print_stderr, reason = "what a failing test has to say")]
 
+mod bad_input;
 mod conformance;
 mod dropped;
 mod harness;
@@ -14,6 +15,7 @@ mod outside;
 mod python;
 mod runs;
 mod scenario;
+mod stress;
 mod tasks;
 mod threads;
 mod virtual_time;
