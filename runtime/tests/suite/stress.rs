@@ -169,7 +169,7 @@ fn many_busy_tasks_take_turns_fairly() {
                     if turn % 3 == task % 3 {
                         poll_fn(|cx| {
                             cx.waker().wake_by_ref();
-                            cx.waker().clone().wake();
+                            cx.waker().clone().wake_by_ref();
                             Poll::Ready(())
                         })
                         .await;
