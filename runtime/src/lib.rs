@@ -76,3 +76,8 @@ pub use task::{AnyTask, Task, all_tasks, current_task};
 pub use threads::{ConcurrentFuture, InExecutor, run_coroutine_threadsafe, to_thread};
 pub use time::{Seconds, Sleep, sleep};
 pub use timer::{show_timer, start_timer};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

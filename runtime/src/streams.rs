@@ -8,7 +8,6 @@ mod writer;
 
 use std::io;
 use std::path::Path;
-use std::rc::Rc;
 
 use tokio::net::{TcpStream, UnixStream};
 
@@ -16,7 +15,7 @@ pub use reader::{IncompleteReadError, LimitOverrunError, ReadError, StreamReader
 pub use server::{Server, start_server, start_unix_server};
 pub use writer::StreamWriter;
 
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Sink, Source};
 
 /// Opens a TCP connection to `port` of `host`, a name or an address: Python's `asyncio.open_connection`. Cancel-safe.
 ///
@@ -41,7 +40,7 @@ pub(crate) use transport::Transport;
 /// });
 /// ```
 pub async fn open_connection(host: &str, port: u16) -> io::Result<(StreamReader, StreamWriter)> {
-    Ok(ends(Transport::Tcp(TcpStream::connect((host, port)).await?)))
+    Ok(ends(transport::of_tcp(TcpStream::connect((host, port)).await?)))
 }
 
 /// Opens a connection to the Unix socket at `path`: Python's `asyncio.open_unix_connection`. Cancel-safe.
@@ -49,11 +48,10 @@ pub async fn open_connection(host: &str, port: u16) -> io::Result<(StreamReader,
 /// # Errors
 /// As [`open_connection`].
 pub async fn open_unix_connection(path: impl AsRef<Path>) -> io::Result<(StreamReader, StreamWriter)> {
-    Ok(ends(Transport::Unix(UnixStream::connect(path).await?)))
+    Ok(ends(transport::of_unix(UnixStream::connect(path).await?)))
 }
 
 /// The two ends of a connection.
-fn ends(transport: Transport) -> (StreamReader, StreamWriter) {
-    let transport = Rc::new(transport);
-    (StreamReader::new(Rc::clone(&transport)), StreamWriter::new(transport))
+fn ends((source, sink): (Source, Sink)) -> (StreamReader, StreamWriter) {
+    (StreamReader::new(source), StreamWriter::new(sink))
 }

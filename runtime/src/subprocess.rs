@@ -7,13 +7,12 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio as StdStdio};
-use std::rc::Rc;
 
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::combine::gather;
-use crate::streams::{StreamReader, StreamWriter, Transport};
+use crate::streams::{Sink, Source, StreamReader, StreamWriter};
 
 /// Where a program's input comes from, or its output goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,11 +158,11 @@ fn stdio(stdio: Stdio) -> io::Result<StdStdio> {
 }
 
 fn reader(pipe: pipe::Receiver) -> StreamReader {
-    StreamReader::new(Rc::new(Transport::PipeIn(pipe)))
+    StreamReader::new(Source::Pipe(pipe))
 }
 
 fn writer(pipe: pipe::Sender) -> StreamWriter {
-    StreamWriter::new(Rc::new(Transport::PipeOut(pipe)))
+    StreamWriter::new(Sink::Pipe(pipe))
 }
 
 /// Starts the program.

@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::io;
-use std::rc::Rc;
 use std::{fmt, mem};
 
-use super::Transport;
+use super::Source;
 use crate::iterate::{AsyncIterator, inherent_iteration};
 
 /// How long a line may be, in bytes, and how much is read ahead: Python's limit.
@@ -17,7 +16,7 @@ const LIMIT: usize = 64 * 1024;
 /// All its methods are cancel-safe: what has come in and was not returned stays for the next call. A connection is read by
 /// one task at a time, which the borrow checker sees to.
 pub struct StreamReader {
-    transport: Rc<Transport>,
+    source: Source,
     /// What has come in, from `start` on.
     buffer: Vec<u8>,
     start: usize,
@@ -27,8 +26,8 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    pub(crate) fn new(transport: Rc<Transport>) -> Self {
-        Self { transport, buffer: Vec::new(), start: 0, chunk: Box::default(), ended: false }
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, chunk: Box::default(), ended: false }
     }
 
     /// Waits until there are bytes, and returns at most `count` of them; none at the end, and none when `count` is 0. For all
@@ -38,7 +37,11 @@ impl StreamReader {
     /// What the operating system says.
     pub async fn read(&mut self, count: usize) -> io::Result<Vec<u8>> {
         if count > 0 && self.pending().is_empty() {
-            self.fill().await?;
+            let read = self.receive().await?;
+            if read <= count {
+                return Ok(self.chunk[..read].to_vec());
+            }
+            self.keep(read);
         }
         Ok(self.take(count.min(self.pending().len())))
     }
@@ -133,23 +136,34 @@ impl StreamReader {
         taken
     }
 
-    /// Waits for more; false at the end.
+    /// Waits for more, and adds it to the buffer; false at the end.
     async fn fill(&mut self) -> io::Result<bool> {
+        let read = self.receive().await?;
+        self.keep(read);
+        Ok(read > 0)
+    }
+
+    /// Waits for input, which is then at the beginning of the chunk; how much that is, 0 at the end.
+    async fn receive(&mut self) -> io::Result<usize> {
         if self.ended {
-            return Ok(false);
+            return Ok(0);
         }
         if self.chunk.is_empty() {
             self.chunk = vec![0; LIMIT].into();
         }
-        let (transport, chunk) = (&self.transport, &mut self.chunk);
-        let count = poll_fn(|cx| transport.poll_read(cx, chunk)).await?;
+        let (source, chunk) = (&mut self.source, &mut self.chunk);
+        let read = poll_fn(|cx| source.poll_read(cx, chunk)).await?;
+        self.ended = read == 0;
+        Ok(read)
+    }
+
+    /// Adds what is in the chunk to the buffer.
+    fn keep(&mut self, read: usize) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        self.buffer.extend_from_slice(&self.chunk[..count]);
-        self.ended = count == 0;
-        Ok(!self.ended)
+        self.buffer.extend_from_slice(&self.chunk[..read]);
     }
 }
 

@@ -10,7 +10,8 @@ use std::rc::Rc;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{StreamReader, StreamWriter, Transport, ends};
+use super::transport::{of_tcp, of_unix};
+use super::{Sink, Source, StreamReader, StreamWriter, ends};
 use crate::error::raise_cancelled;
 use crate::event_loop::ensure_future;
 use crate::sync::Event;
@@ -60,10 +61,10 @@ enum Listener {
 }
 
 impl Listener {
-    async fn accept(&self) -> io::Result<Transport> {
+    async fn accept(&self) -> io::Result<(Source, Sink)> {
         Ok(match self {
-            Self::Tcp(listener) => Transport::Tcp(listener.accept().await?.0),
-            Self::Unix(listener) => Transport::Unix(listener.accept().await?.0),
+            Self::Tcp(listener) => of_tcp(listener.accept().await?.0),
+            Self::Unix(listener) => of_unix(listener.accept().await?.0),
         })
     }
 }
@@ -142,8 +143,8 @@ impl fmt::Debug for Server {
 async fn serve(listener: Listener, handler: Handler) {
     loop {
         match listener.accept().await {
-            Ok(transport) => {
-                let (reader, writer) = ends(transport);
+            Ok(halves) => {
+                let (reader, writer) = ends(halves);
                 drop(ensure_future(handler(reader, writer)));
             }
             // Out of descriptors, most likely: as Python, try again in a second.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::{fmt, io};
 
-use super::Transport;
+use super::Sink;
 use crate::event_loop::get_event_loop;
 use crate::event_loop::watch::in_background;
 use crate::state::waiter::Waiter;
@@ -26,7 +26,7 @@ pub struct StreamWriter {
 }
 
 struct State {
-    transport: RefCell<Option<Rc<Transport>>>,
+    sink: RefCell<Option<Rc<Sink>>>,
     unsent: RefCell<VecDeque<u8>>,
     /// Somebody sends what is unsent.
     sending: Cell<bool>,
@@ -37,9 +37,9 @@ struct State {
 }
 
 impl StreamWriter {
-    pub(crate) fn new(transport: Rc<Transport>) -> Self {
+    pub(crate) fn new(sink: Sink) -> Self {
         let state = State {
-            transport: RefCell::new(Some(transport)),
+            sink: RefCell::new(Some(Rc::new(sink))),
             unsent: RefCell::default(),
             sending: Cell::new(false),
             closing: Cell::new(false),
@@ -106,13 +106,13 @@ impl StreamWriter {
     /// The other side's address, of a TCP connection: Python's `get_extra_info('peername')`.
     #[must_use]
     pub fn peername(&self) -> Option<SocketAddr> {
-        self.state.transport.borrow().as_ref().and_then(|transport| transport.peer())
+        self.state.sink.borrow().as_ref().and_then(|sink| sink.peer())
     }
 
     /// Our own address, of a TCP connection: Python's `get_extra_info('sockname')`.
     #[must_use]
     pub fn sockname(&self) -> Option<SocketAddr> {
-        self.state.transport.borrow().as_ref().and_then(|transport| transport.local())
+        self.state.sink.borrow().as_ref().and_then(|sink| sink.local())
     }
 }
 
@@ -131,11 +131,11 @@ impl State {
 
     /// Sends what the system takes; how much that was. An error is kept.
     fn try_send(&self, data: &[u8]) -> usize {
-        let transport = self.transport.borrow();
-        let Some(transport) = transport.as_ref() else { return 0 };
+        let sink = self.sink.borrow();
+        let Some(sink) = sink.as_ref() else { return 0 };
         let mut sent = 0;
         while sent < data.len() {
-            match transport.try_write(&data[sent..]) {
+            match sink.try_write(&data[sent..]) {
                 Ok(count) => sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -173,9 +173,9 @@ impl State {
                 return Poll::Ready(());
             }
             if sent == 0 {
-                let transport = self.transport.borrow().clone();
-                let Some(transport) = transport else { return Poll::Ready(()) };
-                match transport.poll_write_ready(cx) {
+                let sink = self.sink.borrow().clone();
+                let Some(sink) = sink else { return Poll::Ready(()) };
+                match sink.poll_write_ready(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => drop(self.failed.replace(Some(error))),
@@ -189,14 +189,10 @@ impl State {
         if !self.unsent.borrow().is_empty() || !(self.closing.get() || self.finishing.get()) {
             return;
         }
-        let transport =
-            if self.closing.get() || matches!(self.transport.borrow().as_deref(), Some(Transport::PipeOut(_))) {
-                self.transport.take()
-            } else {
-                self.transport.borrow().clone()
-            };
-        if let Some(transport) = transport {
-            transport.shut_down(self.closing.get());
+        let is_pipe = self.sink.borrow().as_ref().is_some_and(|sink| sink.is_pipe());
+        let sink = if self.closing.get() || is_pipe { self.sink.take() } else { self.sink.borrow().clone() };
+        if let Some(sink) = sink {
+            sink.shut_down(self.closing.get());
         }
         self.release(0);
     }
