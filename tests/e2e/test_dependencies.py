@@ -102,6 +102,15 @@ def test_a_crate_of_ones_own_is_built_again_when_its_files_change(kernel, greete
 
 
 @pytest.mark.timeout(180)
+def test_a_crate_that_came_with_another_one_can_be_named_once_it_is_added(kernel, greeter, tmp_path):
+    outer = write_crate(tmp_path / "outer", "outer", "pub use greeter::hello;", f'[dependencies]\ngreeter = {{ path = "{greeter}" }}\n')
+    kernel.ok(f':dep outer = {{ path = "{outer}" }}', limit=BUILD)
+    assert "`:dep greeter`" in kernel.fails("greeter::hello()").traceback
+    kernel.ok(f':dep greeter = {{ path = "{greeter}" }}', limit=BUILD)
+    assert kernel.ok("greeter::hello()").value == '"one"'
+
+
+@pytest.mark.timeout(180)
 def test_a_mere_path_is_enough_and_a_worker_that_died_is_no_obstacle(kernel, greeter):
     kernel.ok(f":dep {{ path = \"{greeter}\" }}", limit=BUILD)
     assert kernel.ok("greeter::hello()").value == '"one"'

@@ -206,8 +206,9 @@ impl Compiler {
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
         let Request { generated, file, product, opt_level, epoch } = request;
         let how = format!("{product:?} {opt_level} {epoch} {:?}", self.environment);
-        let crates = self.crates.as_ref().map_or("", |bundle| &bundle.id);
-        let key = Cache::key(&[MAKING, file, &generated.text, crates, &how]);
+        let named = |bundle: &Bundle| format!("{} {:?}", bundle.id, bundle.externs.keys());
+        let crates = self.crates.as_ref().map(named).unwrap_or_default();
+        let key = Cache::key(&[MAKING, file, &generated.text, &crates, &how]);
         // What the compiler reads beside the source may change without it.
         let reads_more = ["include", "env!"].iter().any(|word| generated.text.contains(word));
         let library = if reads_more { self.workshop.new_library() } else { self.workshop.library(&key) };
