@@ -1,10 +1,14 @@
 //! A coroutine that can be put into a variable: its own type has no name, and no `Debug` form.
 //! Notebook cells box futures into it; as a task it is still called after the function it came from.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use crate::current;
+use crate::report::{Report, deliver};
 
 /// A boxed future that remembers which function made it: Python's coroutine object.
 ///
@@ -13,16 +17,19 @@ use std::task::{Context, Poll};
 pub struct Coroutine<T> {
     future: Pin<Box<dyn Future<Output = T>>>,
     type_name: &'static str,
+    /// Somebody has awaited it or made it a task.
+    taken: Cell<bool>,
 }
 
 impl<T> Coroutine<T> {
     /// Boxes `future`.
     pub fn new<F: Future<Output = T> + 'static>(future: F) -> Self {
-        Self { future: Box::pin(future), type_name: std::any::type_name::<F>() }
+        Self { future: Box::pin(future), type_name: std::any::type_name::<F>(), taken: Cell::new(false) }
     }
 
-    /// The type name of the future inside.
-    pub(crate) fn type_name(&self) -> &'static str {
+    /// It becomes a task; the type name of the future inside.
+    pub(crate) fn becomes_task(&self) -> &'static str {
+        self.taken.set(true);
         self.type_name
     }
 
@@ -37,7 +44,25 @@ impl<T> Future for Coroutine<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.taken.set(true);
         self.future.as_mut().poll(cx)
+    }
+}
+
+impl<T> Drop for Coroutine<T> {
+    fn drop(&mut self) {
+        if !self.taken.get() {
+            never_awaited(self.type_name);
+        }
+    }
+}
+
+/// In debug mode, says that a coroutine has done nothing.
+#[cold]
+fn never_awaited(type_name: &str) {
+    if let Some(core) = current::known().filter(|core| core.debug.get()) {
+        let message = format!("coroutine '{}' was never awaited", function_of(type_name));
+        deliver(Some(&core), &Report::remark(message));
     }
 }
 

@@ -71,10 +71,14 @@ fn no_current() -> ! {
     RuntimeError::new(format!("There is no current event loop in thread '{name}'.")).raise()
 }
 
+/// The running loop, else the one that was set; none is made.
+pub(crate) fn known() -> Option<Rc<Core>> {
+    running().or_else(|| SET.try_with(|set| set.borrow().clone()).ok().flatten())
+}
+
 /// The loop of virtual time that this thread is at: the running one, else the one that was set.
 pub(crate) fn in_virtual_time() -> Option<Rc<Core>> {
-    let core = running().or_else(|| SET.try_with(|set| set.borrow().clone()).ok().flatten())?;
-    core.clock.is_virtual().then_some(core)
+    known().filter(|core| core.clock.is_virtual())
 }
 
 /// A new loop on this thread's engine. Where time is virtual, it goes on in the new loop.

@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -20,11 +20,12 @@ use crate::error::{Exception, InTask, KeyboardInterrupt, Kind};
 use crate::interrupt;
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
+use crate::state::cell::AnyCell;
 use crate::state::clock::Moment;
 use crate::state::core::Core;
 use crate::state::schedule::Next;
 use crate::state::timers::Action;
-use crate::task::step;
+use crate::task::{repr, step};
 
 /// The most turns between two looks at the reactor. Each look costs about a microsecond.
 const MOST_TURNS: u32 = 256;
@@ -196,8 +197,11 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
         }
     }
     let mark = InTask::enter();
+    let debug = core.debug.get();
     for _ in 0..schedule.len() {
-        match schedule.next() {
+        let next = schedule.next();
+        let watch = if debug { next.as_ref().and_then(|next| Watch::begin(core, next)) } else { None };
+        match next {
             Some(Next::Step(key, task)) => step::run(core, key, task),
             Some(Next::Call(callback)) => call(core, &callback),
             Some(Next::Due(timer)) => match core.timers.fire(timer) {
@@ -207,6 +211,9 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
             },
             Some(Next::Nothing) => {}
             None => break,
+        }
+        if let Some(watch) = watch {
+            watch.end(core);
         }
         if core.interrupted.get() {
             break;
@@ -218,6 +225,42 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
         return Some(Err(KeyboardInterrupt));
     }
     core.stopping.get().then_some(Ok(()))
+}
+
+/// In debug mode, how long one handle of a turn takes.
+struct Watch {
+    began: Moment,
+    subject: Subject,
+}
+
+enum Subject {
+    /// Not counted as a reference: the step drops the value of a task that has none. With how it looked before.
+    Task(Weak<AnyCell>, String),
+    Callback(&'static str),
+}
+
+impl Watch {
+    fn begin(core: &Core, next: &Next) -> Option<Self> {
+        let subject = match next {
+            Next::Step(_, task) => Subject::Task(Rc::downgrade(task), repr::of(task, None)),
+            Next::Call(callback) => Subject::Callback(callback_of(callback.name())),
+            Next::Due(_) => Subject::Callback("call_later"),
+            Next::Nothing => return None,
+        };
+        Some(Self { began: core.clock.now(), subject })
+    }
+
+    fn end(self, core: &Core) {
+        let took = core.clock.now().since(self.began);
+        if took >= core.slow.get() {
+            let subject = match self.subject {
+                Subject::Task(task, before) => task.upgrade().map_or(before, |task| repr::of(&task, None)),
+                Subject::Callback(name) => format!("<Handle {name}>"),
+            };
+            let message = format!("Executing {subject} took {:.3} seconds", took.as_secs_f64());
+            deliver(Some(core), &Report::remark(message));
+        }
+    }
 }
 
 /// Runs a callback. An exception is reported and the loop goes on; `KeyboardInterrupt` ends the run.

@@ -2,6 +2,7 @@
 //! Notebook cells and ordinary programs call these; what a run does is in `driver.rs`.
 
 mod calls;
+mod debug;
 mod run;
 mod virtual_time;
 pub(crate) mod watch;

@@ -30,6 +30,11 @@ impl Report {
         Self { message: "Task was destroyed but it is pending!".to_owned(), subject: Some(task), exception: None }
     }
 
+    /// A remark of debug mode.
+    pub(crate) fn remark(message: String) -> Self {
+        Self { message, subject: None, exception: None }
+    }
+
     /// What happened: "Task exception was never retrieved", "Exception in callback tick".
     #[must_use]
     pub fn message(&self) -> &str {

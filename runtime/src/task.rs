@@ -65,7 +65,7 @@ fn boxed_type<F: Future + 'static>(coroutine: &F) -> Option<&'static str>
 where
     F::Output: 'static,
 {
-    (coroutine as &dyn Any).downcast_ref::<Coroutine<F::Output>>().map(Coroutine::type_name)
+    (coroutine as &dyn Any).downcast_ref::<Coroutine<F::Output>>().map(Coroutine::becomes_task)
 }
 
 impl<T> Task<T> {

@@ -18,6 +18,9 @@ use super::timers::Timers;
 use crate::error::misuse;
 use crate::report::ExceptionHandler;
 
+/// How long a step may take before debug mode reports it: Python's `slow_callback_duration`.
+const SLOW: Duration = Duration::from_millis(100);
+
 /// What one event loop consists of.
 pub(crate) struct Core {
     pub(crate) schedule: Schedule,
@@ -32,6 +35,10 @@ pub(crate) struct Core {
     /// What lives as long as the loop is open: readers, writers, signal handlers, by number.
     pub(crate) attached: RefCell<HashMap<u64, Rc<dyn Any>>>,
     pub(crate) handler: RefCell<Option<ExceptionHandler>>,
+    /// Slow steps and coroutines that nobody awaited are reported.
+    pub(crate) debug: Cell<bool>,
+    /// What is slow.
+    pub(crate) slow: Cell<Duration>,
     /// Tells the loops of the process apart.
     pub(crate) number: u16,
     /// The process that made it.
@@ -55,6 +62,8 @@ impl Core {
             closed: Cell::new(false),
             attached: RefCell::default(),
             handler: RefCell::default(),
+            debug: Cell::new(false),
+            slow: Cell::new(SLOW),
             number,
             process: process::current(),
             engine,

@@ -8,6 +8,7 @@ mod bad_input;
 mod conformance;
 mod dropped;
 mod harness;
+mod input;
 mod interrupts;
 mod misuse;
 mod order;
