@@ -5,10 +5,12 @@
 //! ranges of it, so that every byte that rustc complains about can be traced back to the cell it came from.
 
 mod assemble;
+mod calls;
 mod complete;
 mod extent;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod failing;
 mod item;
 mod item_macros;
 mod lexer;
@@ -20,7 +22,9 @@ mod split;
 mod statics;
 
 pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
+pub(crate) use calls::calls;
 pub(crate) use complete::{IsComplete, is_balanced, is_complete};
+pub(crate) use failing::failing;
 pub(crate) use item::{Item, ItemKind, Use};
 pub(crate) use item_macros::ItemMacros;
 pub(crate) use lexer::{Lexeme, lexeme};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use boucle_wire::{Failure, Times};
 
 use super::build::Built;
-use crate::cell::{CellPlan, Source};
+use crate::cell::{self, CellPlan, Source};
 use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
 use crate::magics;
@@ -113,9 +113,9 @@ pub(super) fn outdated(change: &Change) -> Option<String> {
     (!names.is_empty()).then(text)
 }
 
-/// The cell's code failed, perhaps at a known place of a cell.
-pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>) -> ErrorReport {
-    let Failure { name, message, location } = failure;
+/// The cell's code failed, perhaps at a known place of a cell, called from there by others.
+pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>, callers: Vec<Diagnostic>) -> ErrorReport {
+    let Failure { name, message, location, .. } = failure;
     let title = match (name.as_str(), message.as_str()) {
         (name, "") => name.to_owned(),
         ("panic", message) => format!("panicked: {message}"),
@@ -124,8 +124,8 @@ pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>) -> 
     let mut traceback = Vec::new();
     match (place, location) {
         (Some((source, at)), _) => {
-            let end = source.text[at..].char_indices().nth(1).map_or(source.text.len(), |(next, _)| at + next);
-            traceback.push(render(&Diagnostic::error(title, source, at..end)));
+            let range = cell::failing(&source.text, at, message, name == "panic");
+            traceback.push(render(&Diagnostic { children: callers, ..Diagnostic::error(title, source, range) }));
         }
         (None, Some(location)) => {
             traceback.push(format!("{title}\n  at {}:{}:{}", location.file, location.line, location.column));
