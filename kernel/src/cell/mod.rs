@@ -8,9 +8,9 @@ mod assemble;
 mod calls;
 mod complete;
 mod extent;
+mod failing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod failing;
 mod item;
 mod item_macros;
 mod lexer;

@@ -36,6 +36,10 @@ fn read(trace: &str) -> Vec<String> {
 /// `<cell::Stack>::pop::<i32>` → `Stack::pop`; `None` for what is not of a cell.
 fn function_of(symbol: &str) -> Option<String> {
     let symbol = symbol.trim();
+    // The cell's own function has a symbol without a path.
+    if symbol == "boucle_cell" {
+        return Some(String::new());
+    }
     let path = if let Some(path) = symbol.strip_prefix("cell::") {
         without_generics(path)
     } else {
@@ -71,6 +75,7 @@ mod tests {
         let trace = "   0: std::panicking::begin_panic\n   1: cell::inner\n             at ./x.rs:1:2\n   2: cell::down\n   3: cell::down\n   \
                      4: <cell::Stack<i32> as core::ops::drop::Drop>::drop\n   5: cell::Stack::pop\n   6: core::ops::call\n   \
                      7: cell::outer::<i32>::{closure#0}\n   8: cell::boucle_cell::{{closure}}\n   9: cell::never";
+        assert_eq!(read("   1: cell::f\n   2: boucle_cell\n   3: main"), ["f", ""]);
         assert_eq!(read(trace), ["inner", "down", "Stack::drop", "Stack::pop", "outer", ""]);
     }
 }
