@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
+
+use super::extent::extent;
 
 /// The calls of the function `callee` in a text: in its functions called `caller`, or at its own level. Where there is no
 /// such call, the name of the caller stands for it.
@@ -62,14 +63,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             && path.path.segments.last().is_some_and(|last| last.ident == self.callee)
             && self.inside
         {
-            self.calls.push(node.span().byte_range());
+            self.calls.push(extent(node));
         }
         visit::visit_expr_call(self, node);
     }
 
     fn visit_expr_method_call(&mut self, node: &'ast syn::ExprMethodCall) {
         if node.method == self.callee && self.inside {
-            self.calls.push(node.method.span().byte_range().start..node.span().byte_range().end);
+            self.calls.push(node.method.span().byte_range().start..extent(node).end);
         }
         visit::visit_expr_method_call(self, node);
     }

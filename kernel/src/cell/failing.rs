@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Expr};
+
+use super::extent::extent;
 
 /// What panics with such a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Finder {
 
 impl<'ast> Visit<'ast> for Finder {
     fn visit_expr(&mut self, node: &'ast Expr) {
-        let whole = node.span().byte_range();
+        let whole = extent(node);
         match (node, self.culprit) {
             (Expr::Binary(binary), Culprit::Operator(verb)) if verb_of(&binary.op) == Some(verb) => self.meet(whole),
             (Expr::Unary(_), Culprit::Operator("negate")) => self.meet(whole),
@@ -108,7 +109,7 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_macro(&mut self, node: &'ast syn::Macro) {
         if self.culprit == Culprit::Call {
-            self.meet(node.span().byte_range());
+            self.meet(extent(node));
         }
         // Most macros take expressions.
         let arguments = node.parse_body_with(Punctuated::<Expr, syn::Token![,]>::parse_terminated);
