@@ -4,7 +4,6 @@
 //! runs, leaves the session as it was; a cell that fails while it runs leaves what it did before.
 
 mod build;
-mod callers;
 mod commands;
 mod configuration;
 mod crate_progress;
@@ -360,7 +359,7 @@ impl Engine {
                         let bound = plan.parsed.statements.iter().flat_map(|statement| statement.binds.iter().cloned());
                         let not_reached = bound.filter(|name| !built.ended.contains_key(name));
                         self.session.note_not_reached(&text.label, not_reached);
-                        Err(self.failed(&failure, &text.label))
+                        Err(self.failed(&failure))
                     }
                 }
             }
@@ -393,12 +392,12 @@ impl Engine {
         self.session.lose_variables(cause)
     }
 
-    fn failed(&self, failure: &Failure, label: &str) -> ErrorReport {
+    fn failed(&self, failure: &Failure) -> ErrorReport {
         let place = failure.location.as_ref().and_then(|location| {
             let source = self.session.source(&location.file)?;
             Some((source.clone(), offset_in(&source.text, location)))
         });
-        report::failed(failure, place, callers::of(failure, label, &self.session))
+        report::failed(failure, place)
     }
 
     fn died(&mut self, death: &Death) -> ErrorReport {

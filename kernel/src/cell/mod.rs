@@ -5,7 +5,6 @@
 //! ranges of it, so that every byte that rustc complains about can be traced back to the cell it came from.
 
 mod assemble;
-mod calls;
 mod complete;
 mod extent;
 mod failing;
@@ -22,7 +21,6 @@ mod split;
 mod statics;
 
 pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
-pub(crate) use calls::calls;
 pub(crate) use complete::{IsComplete, is_balanced, is_complete};
 pub(crate) use failing::failing;
 pub(crate) use item::{Item, ItemKind, Use};

@@ -99,13 +99,6 @@ impl Diagnostic {
         }
     }
 
-    /// A note of the engine's own about places of one cell.
-    pub(crate) fn note(message: String, source: &Arc<Source>, places: Vec<Range<usize>>) -> Diagnostic {
-        let span = |range| Span { source: source.clone(), range, primary: true, label: None, replacement: None };
-        let spans = places.into_iter().map(span).collect();
-        Diagnostic { level: Level::Note, spans, ..Diagnostic::help(message) }
-    }
-
     /// Help of the engine's own that replaces the text at a place.
     pub(crate) fn suggestion(message: impl Into<String>, at: &Span, range: Range<usize>, text: String) -> Diagnostic {
         let span = Span { source: at.source.clone(), range, primary: true, label: None, replacement: Some(text) };

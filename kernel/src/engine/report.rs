@@ -113,9 +113,9 @@ pub(super) fn outdated(change: &Change) -> Option<String> {
     (!names.is_empty()).then(text)
 }
 
-/// The cell's code failed, perhaps at a known place of a cell, called from there by others.
-pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>, callers: Vec<Diagnostic>) -> ErrorReport {
-    let Failure { name, message, location, .. } = failure;
+/// The cell's code failed, perhaps at a known place of a cell.
+pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>) -> ErrorReport {
+    let Failure { name, message, location } = failure;
     let title = match (name.as_str(), message.as_str()) {
         (name, "") => name.to_owned(),
         ("panic", message) => format!("panicked: {message}"),
@@ -125,7 +125,7 @@ pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>, cal
     match (place, location) {
         (Some((source, at)), _) => {
             let range = cell::failing(&source.text, at, message, name == "panic");
-            traceback.push(render(&Diagnostic { children: callers, ..Diagnostic::error(title, source, range) }));
+            traceback.push(render(&Diagnostic::error(title, source, range)));
         }
         (None, Some(location)) => {
             traceback.push(format!("{title}\n  at {}:{}:{}", location.file, location.line, location.column));

@@ -192,8 +192,6 @@ pub struct Failure {
     pub message: String,
     /// Where it was raised: a place in a cell, or in a library.
     pub location: Option<Location>,
-    /// The functions of the notebook that were running, innermost first; the cell itself, if it is there, has no name.
-    pub callers: Vec<String>,
 }
 
 /// A place in a source file.

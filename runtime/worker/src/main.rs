@@ -8,7 +8,6 @@
 //! 2. An interrupt names its cell, and is dropped when that cell is not running: it never hits the next one.
 //! 3. When the kernel is gone, so is this process, and whatever it started.
 
-mod callers;
 mod control;
 mod limits;
 mod load;

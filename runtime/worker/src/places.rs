@@ -1,7 +1,6 @@
 //! Where panics happen, in terms of cells rather than of generated files. `run` adds each cell's map before it runs;
 //! the panic hook reads them.
 
-use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::{self, PanicHookInfo};
@@ -16,15 +15,8 @@ use crate::control::Kernel;
 static MAPS: Mutex<Option<HashMap<String, Vec<Piece>>>> = Mutex::new(None);
 
 thread_local! {
-    /// The last panic of this thread.
-    static LAST: RefCell<Option<Panicked>> = const { RefCell::new(None) };
-}
-
-/// Where a panic happened, and what was running.
-pub(crate) struct Panicked {
-    pub(crate) place: Option<Location>,
-    /// Only of the cell's own thread. Its names are looked up when somebody reads it.
-    pub(crate) trace: Option<Backtrace>,
+    /// Where the last panic of this thread happened.
+    static LAST: RefCell<Option<Location>> = const { RefCell::new(None) };
 }
 
 /// Remembers the map of a generated file; a file of the same name is replaced.
@@ -50,8 +42,8 @@ pub(crate) fn translate(file: &str, line: u32, column: u32) -> Location {
     }
 }
 
-/// Takes what is known of this thread's last panic.
-pub(crate) fn take_last() -> Option<Panicked> {
+/// Takes the place of this thread's last panic.
+pub(crate) fn take_last() -> Option<Location> {
     LAST.take()
 }
 
@@ -78,11 +70,9 @@ pub(crate) fn install_panic_hook(kernel: Kernel) {
         let place = info.location().map(|place| translate(place.file(), place.line(), place.column()));
         asyncio::error::note_place(place.as_ref().map(show));
         let (name, message) = asyncio::error::describe_panic(info);
-        let of_cell = thread::current().id() == cell_thread;
-        if of_cell {
-            let failure = Failure { name, message, location: place.clone(), callers: Vec::new() };
+        if thread::current().id() == cell_thread {
             // If the kernel is gone, this process is about to end.
-            let _ = kernel.send(&FromWorker::Panicking(failure));
+            let _ = kernel.send(&FromWorker::Panicking(Failure { name, message, location: place.clone() }));
         } else {
             let thread = thread::current();
             let place = place.as_ref().map_or_else(|| "an unknown place".to_owned(), show);
@@ -92,7 +82,7 @@ pub(crate) fn install_panic_hook(kernel: Kernel) {
                 thread.name().unwrap_or("<unnamed>")
             ));
         }
-        LAST.set(Some(Panicked { place, trace: of_cell.then(Backtrace::force_capture) }));
+        LAST.set(place);
     }));
 }
 

@@ -11,8 +11,7 @@ use asyncio::error::Exception;
 use boucle_wire::{Done, Failure, Run, Stored, TaskRow, Times};
 
 use crate::control::Kernel;
-use crate::places::Panicked;
-use crate::{callers, load, places};
+use crate::{load, places};
 
 /// How often stdout is flushed while a cell runs: a line that has only been begun appears after this time.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
@@ -79,19 +78,17 @@ fn describe(payload: Box<dyn Any + Send>) -> Failure {
     if let Some(failed) = payload.downcast_ref::<Failed>() {
         let place = failed.location;
         let location = Some(places::translate(place.file(), place.line(), place.column()));
-        return Failure { name: failed.name.clone(), message: failed.message.clone(), location, callers: Vec::new() };
+        return Failure { name: failed.name.clone(), message: failed.message.clone(), location };
     }
     let (name, message) = asyncio::error::describe(&*payload);
-    let panicked = match payload.downcast_ref::<Exception>() {
-        Some(exception) => Some(Panicked { place: exception.location().and_then(places::parse), trace: None }),
+    let location = match payload.downcast_ref::<Exception>() {
+        Some(exception) => exception.location().and_then(places::parse),
         None if name == "KeyboardInterrupt" || name == "CancelledError" => None,
         None => places::take_last(),
     };
-    let (location, trace) = panicked.map_or((None, None), |panicked| (panicked.place, panicked.trace));
-    let callers = trace.as_ref().map(callers::of).unwrap_or_default();
     // Dropping a payload can panic; that must not end the worker.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-    Failure { name, message, location, callers }
+    Failure { name, message, location }
 }
 
 /// Flushes stdout while cells run, so that `print!` without a line break is seen.
