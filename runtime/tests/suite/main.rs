@@ -16,6 +16,7 @@ mod outside;
 mod python;
 mod runs;
 mod scenario;
+mod soak;
 mod stress;
 mod tasks;
 mod threads;
