@@ -271,7 +271,10 @@ impl Writer<'_> {
 
     fn take(&mut self, (name, ty): &(String, String)) -> u32 {
         let site = self.site(name);
-        self.out.take(site, &format!("let mut {}: {ty} = unsafe {{ __boucle.take({name:?}) }};", raw(name)));
+        self.out.take(
+            site,
+            &format!("#[allow(unused)] let mut {}: {ty} = unsafe {{ __boucle.take({name:?}) }};", raw(name)),
+        );
         site
     }
 
@@ -374,11 +377,11 @@ impl Writer<'_> {
         match (&part.kind, known.loaded) {
             (StaticKind::Plain | StaticKind::Mutable, false) => {
                 self.out.glue(&format!("#[unsafe(export_name = {symbol:?})] "));
-                self.out.user_inside(source, part.range.clone());
+                self.out.user(source, part.range.clone());
             }
             (StaticKind::ThreadLocal(ty), false) => {
                 self.out.glue("::std::thread_local! { ");
-                self.out.user_inside(source, part.range.clone());
+                self.out.user(source, part.range.clone());
                 let name = raw(&part.name);
                 self.out.glue(&format!(" }} #[unsafe(export_name = {symbol:?})] static __BOUCLE_KEY_{}: ", part.name));
                 self.local_key(source, ty);

@@ -107,21 +107,25 @@ fn check_parsed(parsed: &Parsed, part: Range<usize>) {
 }
 
 /// Whether the engine's edits must make valid Rust of a text. What a macro takes need not be Rust, nor what edits make of
-/// it; and the parser takes a `let` as the body of a closure, where rustc does not.
+/// it; and the parser takes a `let` as the body of a closure and attributes of ranges, where rustc does not.
 fn is_rust(text: &str) -> bool {
     #[derive(Default)]
-    struct Closures(bool);
-    impl<'ast> syn::visit::Visit<'ast> for Closures {
+    struct Lenient(bool);
+    impl<'ast> syn::visit::Visit<'ast> for Lenient {
         fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
-            self.0 |= matches!(*node.body, syn::Expr::Let(_));
+            self.0 |= matches!(*node.body, syn::Expr::Let(_) | syn::Expr::Assign(_));
             syn::visit::visit_expr_closure(self, node);
         }
+        fn visit_expr_range(&mut self, node: &'ast syn::ExprRange) {
+            self.0 |= !node.attrs.is_empty();
+            syn::visit::visit_expr_range(self, node);
+        }
     }
-    let mut closures = Closures::default();
+    let mut lenient = Lenient::default();
     if let Ok(block) = syn::parse_str::<syn::Block>(&format!("{{{text}\n;}}")) {
-        syn::visit::Visit::visit_block(&mut closures, &block);
+        syn::visit::Visit::visit_block(&mut lenient, &block);
     }
-    !text.contains('!') && !closures.0
+    !text.contains('!') && !lenient.0
 }
 
 fn assembled(parsed: Parsed, form: Form) -> (Generated, Vec<Range<usize>>) {
@@ -578,7 +582,25 @@ mod tests {
     #[test]
     fn known_troublemakers() {
         with_stack(|| {
-            for text in ["", "\0", "\u{feff}1", "é", "r#\"", "'", "/*", "1;\r\n", "a\r", "#!", "//!", ":dep \u{a0}"] {
+            for text in [
+                "",
+                "\0",
+                "\u{feff}1",
+                "é",
+                "r#\"",
+                "'",
+                "/*",
+                "1;\r\n",
+                "a\r",
+                "#!",
+                "//!",
+                ":dep \u{a0}",
+                "static N: u8 = 5",
+                "thread_local!(static Z: u8 = 1)",
+                "match x { _ => 1 }f().await",
+                "|| unsafe { 1 } + 1",
+                "use r",
+            ] {
                 check(text);
             }
         });

@@ -97,8 +97,11 @@ pub(crate) fn split_part(
         },
     };
     let (attributes, statements) = parsed;
-    let Rewrite { mut edits, found } = rewrite(text, &statements);
+    let Rewrite { mut edits, mut found } = rewrite(text, &statements);
     if completed {
+        for part_of_static in &mut found.statics {
+            part_of_static.range.end = part_of_static.range.end.min(part.end);
+        }
         edits.push(Edit::close(part.end, FINAL_SEMICOLON));
     }
     let source = Arc::new(Source { label: label.into(), text: text.into(), edits });

@@ -118,6 +118,13 @@ impl Diagnostic {
         }
     }
 
+    /// The variable whose type cannot be named where the cell runs. Lints that the cell denies or forbids may also be about
+    /// how a variable is taken; they say nothing of its type.
+    pub(crate) fn take_of_a_hidden_type(&self) -> Option<u32> {
+        let is_lint = self.code.as_deref().is_none_or(|code| !code.starts_with('E') || code == "E0453");
+        self.take.filter(|_| !is_lint)
+    }
+
     /// The place it is about.
     pub(crate) fn primary(&self) -> Option<&Span> {
         self.spans.iter().find(|span| span.primary)

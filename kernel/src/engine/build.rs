@@ -90,7 +90,7 @@ pub(super) async fn build(
                 return Ok(attempt.finish(compiled, generated, &sites));
             }
             Verdict::Refused(diagnostics) => {
-                if let Some(site) = errors(&diagnostics).find_map(|error| error.take) {
+                if let Some(site) = errors(&diagnostics).find_map(Diagnostic::take_of_a_hidden_type) {
                     return Err(Refusal::OutOfReach(sites[site as usize].name.clone()));
                 }
                 if let Some(item) = replaced_item(attempt.plan, &diagnostics) {
