@@ -600,6 +600,7 @@ mod tests {
                 "match x { _ => 1 }f().await",
                 "|| unsafe { 1 } + 1",
                 "use r",
+                "return.await",
             ] {
                 check(text);
             }

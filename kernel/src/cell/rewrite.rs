@@ -38,29 +38,9 @@ const MACROS: &[&str] = &["clear_output", "display", "update_display"];
 pub(crate) const DEBUG: &str = "::asyncio::__boucle_";
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
 
-/// The methods of iterators that go through all of them: loops by another name.
-const CONSUMERS: &[&str] = &[
-    "all",
-    "any",
-    "collect",
-    "count",
-    "fold",
-    "for_each",
-    "last",
-    "max",
-    "max_by",
-    "max_by_key",
-    "min",
-    "min_by",
-    "min_by_key",
-    "partition",
-    "position",
-    "product",
-    "reduce",
-    "sum",
-    "try_fold",
-    "try_for_each",
-];
+/// The methods of iterators that go through all of them to compute something: loops by another name. What is collected is
+/// most often small, and costs most to optimize.
+const CONSUMERS: &[&str] = &["count", "fold", "for_each", "product", "reduce", "sum", "try_fold", "try_for_each"];
 
 /// What becomes of a cell's code.
 #[derive(Debug, Default)]
@@ -96,7 +76,7 @@ pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
     let Visitor { mut rewrite, bound, .. } = visitor;
     rewrite.edits.retain(|edit| edit.about.is_none_or(|name| !bound.contains(name)));
     // The visit meets the outer expression first, and the sort is stable: so the outer one's text stays in front.
-    rewrite.edits.sort_by_key(|edit| edit.range.start);
+    rewrite.edits.sort_by_key(Edit::order);
     rewrite
 }
 

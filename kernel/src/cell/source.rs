@@ -48,6 +48,12 @@ impl Edit {
         Edit { about: Some(name), ..self }
     }
 
+    /// The order of edits: at one place, what goes with the text before it comes first, and what replaces the text behind
+    /// it comes last.
+    pub(crate) fn order(&self) -> impl Ord + use<> {
+        (self.range.start, self.range.end, !self.closes)
+    }
+
     /// Whether it is a part of this range of the text.
     fn is_in(&self, range: &Range<usize>) -> bool {
         let Edit { range: own, closes, .. } = self;
