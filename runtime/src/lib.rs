@@ -18,8 +18,10 @@
 //! ```
 //!
 //! Layers, each using only those before it: `thread_id`, [`error`], [`interrupt`] | `state` (what loops and tasks
-//! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `combine` | `timer` | [`mod@display`] |
-//! [`cell`].
+//! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
+//! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
+//! [`mod@display`] | [`cell`].
+//! What each of Python's names is here stands in the README.
 
 pub mod cell;
 pub mod combine;
