@@ -68,7 +68,7 @@ def shown(request, first):
     text = "\n".join(part.rstrip("\n") for part in parts if part.strip())
     text = re.sub(r"thread 'main' \(\d+\)", "thread 'main' (…)", text)  # the system's number of the thread
     text = re.sub(r"In\[(\d+)\]", lambda number: f"In[{int(number[1]) - first + 1}]", text)
-    return "\n".join(line.rstrip() for line in text.split("\n"))
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
 def run(kernel, mistake):
