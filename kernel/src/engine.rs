@@ -428,6 +428,11 @@ impl Engine {
             Ok(Err(error)) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
             Err(error) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
         };
+        self.get_ready(runtime).await
+    }
+
+    /// Makes the compiler, and starts the worker.
+    async fn get_ready(&mut self, runtime: Runtime) -> Result<(), ErrorReport> {
         let unavailable = |error: &dyn std::fmt::Display| ErrorReport::plain("RuntimeUnavailable", error.to_string());
         let mut compiler =
             Compiler::new(runtime.clone(), &runtime::cache_folder()).map_err(|error| unavailable(&error))?;

@@ -19,7 +19,19 @@ BOUCLE = {
     },
 }
 
+# Crates that cells use: added in a fresh session, with a first result, and then used in cells.
+CRATES = {
+    "add": ':dep regex = "1"\n:dep serde_json = "1"\n:dep rand = "0.9"\nregex::Regex::new("{n}").unwrap().is_match("{n}")',
+    "cells": (
+        ("a cell with regex", 'regex::Regex::new("{n}").unwrap().is_match("{n}")'),
+        ("a cell with serde_json", 'serde_json::from_str::<serde_json::Value>("[{n}]").unwrap().to_string()'),
+        ("a cell with rand", "rand::random_range(0..{n}) < {n}"),
+    ),
+}
+BOUCLE["crates"] = CRATES
+
 EVCXR = {
+    "crates": CRATES,
     "expression": "{n} + 1",
     "print": 'println!("{{}}", {n});',
     "await": "std::future::ready({n}).await;",

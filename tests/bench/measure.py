@@ -69,6 +69,8 @@ class Bench:
         self.define_functions(kernel)
         self.cells_of(kernel, AWAITING, AFTER)
         kernel.close()
+        if "crates" in self.cells:
+            self.crates(**self.cells["crates"])
         return self.rows
 
     def define_functions(self, kernel):
@@ -94,6 +96,22 @@ class Bench:
         self.repeat("start → kernel_info reply", once)
         self.rows["start → first result"] = first
         self.report(self.name, "start → first result", first)
+
+    def crates(self, add, cells):
+        """Crates that an earlier session has used too: until a fresh one has a first result with them, and cells with them."""
+        state = {"kernel": self.start()}
+        self.check(state["kernel"].run(self.code(add), limit=900))
+
+        def once():
+            state["kernel"].close()
+            state["kernel"] = self.start()
+            state["kernel"].run(self.code(self.cells["expression"]), limit=120)
+            return self.timed(state["kernel"], self.code(add))
+
+        self.repeat(":dep regex, serde_json, rand → first result", once)
+        for row, template in cells:
+            self.repeat(row, lambda: self.timed(state["kernel"], self.code(template)))
+        state["kernel"].close()
 
     def cells_of(self, kernel, kinds, suffix):
         for kind, row in kinds:

@@ -3,6 +3,8 @@
 The crates of the registry come in two sets that all tests share, since compiling them is what takes time.
 """
 
+import os
+import signal
 import textwrap
 
 import pytest
@@ -127,6 +129,17 @@ def test_a_procedural_macro(kernel, tmp_path):
 
 
 @pytest.mark.timeout(180)
+def test_all_cells_share_the_statics_of_a_crate(kernel, tmp_path):
+    source = "use std::sync::atomic::{AtomicU32, Ordering};\nstatic N: AtomicU32 = AtomicU32::new(0);\n#[inline] pub fn next() -> u32 { N.fetch_add(1, Ordering::Relaxed) }"
+    kernel.ok(f":dep {write_crate(tmp_path / 'counter', 'counter', source)}", limit=BUILD)
+    kernel.ok("static OWN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(true);")
+    assert kernel.ok("counter::next()").value == "0"
+    # A cell that declares a static of the notebook, and one that asks for a foreign library, are linked in other ways.
+    assert kernel.ok("let own = OWN.load(std::sync::atomic::Ordering::Relaxed);\n(own, counter::next())").value == "(true, 1)"
+    assert kernel.ok('#[link(name = "m")]\nunsafe extern "C" { safe fn cos(x: f64) -> f64; }\n(cos(0.0), counter::next())').value == "(1.0, 2)"
+
+
+@pytest.mark.timeout(180)
 def test_extern_crate_names_a_crate_for_all_later_cells(kernel, greeter):
     kernel.ok(f":dep {greeter}", limit=BUILD)
     kernel.ok("extern crate greeter as g;")
@@ -213,6 +226,17 @@ def test_an_interrupt_ends_the_build_and_nothing_else(kernel, tmp_path, greeter)
     assert kernel.ok("(kept, greeter::hello())").value == '(7, "one")'
 
 
+@pytest.mark.timeout(180)
+def test_a_kernel_that_is_killed_takes_the_build_with_it(start, tmp_path):
+    kernel = start()
+    kernel.ok("1")
+    endless = "#![allow(long_running_const_eval)]\npub const N: u64 = { let mut n = 0; while n < u64::MAX { n += 1; } n };"
+    kernel.submit(f":dep {write_crate(tmp_path / 'endless', 'endless', endless)}")
+    kernel.wait_for(lambda: processes.named(kernel.pid, "cargo") and processes.named(kernel.pid, "rustc"), limit=BUILD)
+    os.kill(kernel.pid, signal.SIGKILL)
+    # The fixture finds what is left behind.
+
+
 # ---- the ecosystem ----
 
 
@@ -246,3 +270,17 @@ def test_the_ecosystem(kernel):
     assert "<svg" in str([output.content for output in drawing.outputs]), drawing.describe()
     table = kernel.ok(":show_deps").shown[0]
     assert "reqwest" in table and "serde" in table
+
+
+@pytest.mark.timeout(900)
+def test_crates_that_need_another_tokio_get_it_where_nothing_is_lost(start):
+    another = ':dep tokio = { version = "=1.53.1", features = ["time"] }'
+    used = start()
+    used.ok("let kept = 7;")
+    refused = used.fails(another, limit=BUILD)
+    assert "`tokio` 1.53.1" in refused.traceback and "`kept`" in refused.traceback and ":restart" in refused.traceback, refused.describe()
+    assert used.ok("kept").value == "7"
+    fresh = start()
+    fresh.ok(another, limit=600)
+    assert fresh.ok("tokio::time::sleep(std::time::Duration::from_millis(1)).await;\nensure_future(async { 3 }).await").value == "3"
+    assert "1.53.1" in fresh.ok(":show_deps").shown[0]

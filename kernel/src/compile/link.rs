@@ -46,7 +46,10 @@ impl Linker {
 
     /// Whether this linker can do all that the source asks for: foreign libraries are left to rustc.
     pub(super) fn suits(source: &str) -> bool {
-        !source.split("#[").skip(1).any(|attribute| attribute.trim_start().starts_with("link"))
+        let asks = |attribute: &str| {
+            attribute.trim_start().strip_prefix("link").is_some_and(|rest| rest.trim_start().starts_with('('))
+        };
+        !source.split("#[").skip(1).any(asks)
     }
 
     /// The command that links `object` into `library`, both relative to the folder in which it will run.
@@ -64,5 +67,16 @@ impl Linker {
         ]);
         command.arg(&self.exports).arg(object).arg(&self.builtins).args(["-o", library]);
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_foreign_libraries_are_left_to_rustc() {
+        assert!(!Linker::suits("#[link(name = \"m\")] unsafe extern \"C\" {}"));
+        assert!(Linker::suits("unsafe extern \"Rust\" { #[link_name = \"boucle_static_N_1\"] safe static N: u8; }"));
     }
 }

@@ -56,7 +56,7 @@ impl Runtime {
     }
 
     /// The same, kept from being removed if it is there.
-    fn leased(self) -> Runtime {
+    pub(super) fn leased(self) -> Runtime {
         Runtime { _lease: Lease::take(&self.folder).ok(), ..self }
     }
 
@@ -68,6 +68,12 @@ impl Runtime {
     /// The folder with the metadata of what the library was built from.
     pub(crate) fn dependencies(&self) -> PathBuf {
         self.folder.join("deps")
+    }
+
+    /// The runtime that is built together with the crates of this manifest, whether it has been built or not.
+    pub(super) fn variant(&self, manifest: &str) -> Runtime {
+        let key = Cache::key(&[&self.key, manifest])[..16].to_owned();
+        Runtime { toolchain: self.toolchain.clone(), folder: parent_folder().join(&key), key, _lease: None }
     }
 
     /// The workspace in which it was built.
@@ -109,7 +115,7 @@ pub(crate) fn locate() -> Result<Runtime, RuntimeError> {
     let mut parts = vec![toolchain.version.as_str(), include_str!("runtime.rs")];
     parts.extend(files::FILES.iter().flat_map(|(path, content)| [*path, *content]));
     let key = Cache::key(&parts)[..16].to_owned();
-    Ok(Runtime { folder: prune::runtimes(&cache_folder()).join(&key), key, toolchain, _lease: None })
+    Ok(Runtime { folder: parent_folder().join(&key), key, toolchain, _lease: None })
 }
 
 /// The runtime for the present toolchain, which is built if need be: that takes up to a minute or two, and each line of
@@ -119,10 +125,10 @@ pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeE
     if runtime.is_built() {
         return Ok(runtime);
     }
-    let parent = prune::runtimes(&cache_folder());
+    let parent = parent_folder();
     let failed = |cause: io::Error| RuntimeError::Folder { folder: parent.clone(), cause };
     fs::create_dir_all(&parent).map_err(failed)?;
-    let lock = File::create(parent.join("build.lock")).map_err(failed)?;
+    let lock = File::create(build_lock()).map_err(failed)?;
     if lock.try_lock().is_err() {
         progress("waiting for another process that builds the cell runtime");
         lock.lock().map_err(failed)?;
@@ -133,9 +139,8 @@ pub(crate) fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Runtime, RuntimeE
     }
     remove_abandoned(&parent);
     progress(&format!("building the cell runtime for {} (once)", runtime.toolchain.short_version()));
-    let workshop = tempfile::Builder::new().prefix(WORKSHOP).tempdir_in(&parent).map_err(failed)?;
-    let workspace = workshop.path().join(WORKSPACE);
-    extract(&workspace).map_err(failed)?;
+    let workshop = workshop().map_err(failed)?;
+    let workspace = extract(workshop.path()).map_err(failed)?;
     build(&runtime.toolchain, &workspace, progress)?;
     collect(workshop, &runtime.folder).map_err(failed)?;
     progress("the cell runtime is ready");
@@ -152,14 +157,30 @@ fn remove_abandoned(parent: &Path) {
     }
 }
 
-/// Writes the sources.
-fn extract(workspace: &Path) -> io::Result<()> {
+/// The folder of all runtimes.
+fn parent_folder() -> PathBuf {
+    prune::runtimes(&cache_folder())
+}
+
+/// The file that is locked by who builds a runtime.
+pub(super) fn build_lock() -> PathBuf {
+    parent_folder().join("build.lock")
+}
+
+/// A place to build a runtime in. Used under the lock.
+pub(super) fn workshop() -> io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(WORKSHOP).tempdir_in(parent_folder())
+}
+
+/// Writes the sources into a workshop; the folder in which cargo has to run.
+pub(super) fn extract(workshop: &Path) -> io::Result<PathBuf> {
+    let workspace = workshop.join(WORKSPACE);
     for (path, content) in files::FILES {
         let target = workspace.join(path);
-        fs::create_dir_all(target.parent().unwrap_or(workspace))?;
+        fs::create_dir_all(target.parent().unwrap_or(&workspace))?;
         fs::write(target, content)?;
     }
-    Ok(())
+    Ok(workspace)
 }
 
 /// cargo in a runtime's workspace. Flags and environment are the same for whatever is built there: otherwise cargo would
@@ -214,7 +235,7 @@ fn build(toolchain: &Toolchain, workspace: &Path, progress: &mut dyn FnMut(&str)
 }
 
 /// Puts what the build made in its final place, and the workshop with it.
-fn collect(workshop: tempfile::TempDir, folder: &Path) -> io::Result<()> {
+pub(super) fn collect(workshop: tempfile::TempDir, folder: &Path) -> io::Result<()> {
     let draft = workshop.path();
     let workspace = draft.join(WORKSPACE);
     let built = workspace.join("target").join("release");

@@ -238,8 +238,13 @@ impl Compiler {
     /// Has rustc compile into `library`. Also returns how long the linker took.
     async fn compile_anew(&self, request: Request<'_>, library: &Path) -> Result<(Entry, Duration), CompileError> {
         let Request { generated, file, product, opt_level, epoch } = request;
-        fs::write(self.workshop.path().join(file), &generated.text).map_err(|cause| self.failed(cause))?;
         let linker = self.linker.as_ref().filter(|_| Linker::suits(&generated.text));
+        let mut text = generated.text.clone();
+        if linker.is_none() && self.crates.is_some() {
+            // rustc would link copies of the crates, which have statics of their own.
+            text.push_str("\nextern crate boucle_bundle as _;\n");
+        }
+        fs::write(self.workshop.path().join(file), text).map_err(|cause| self.failed(cause))?;
         let code = if linker.is_some() { format!("obj={OBJECT}") } else { format!("link={LIBRARY}") };
         let emit = match product {
             Product::Check => "--emit=metadata=cell.rmeta".to_owned(),
@@ -387,6 +392,7 @@ fn is_full(problem: &str) -> bool {
 /// bundle.
 fn arguments_for(bundle: &Bundle) -> Vec<OsString> {
     let mut arguments = vec!["-L".into(), prefixed("dependency=", &bundle.dependencies())];
+    arguments.extend(["--extern".into(), prefixed("boucle_bundle=", &bundle.library())]);
     for (name, file) in &bundle.externs {
         arguments.extend(["--extern".into(), prefixed(&format!("{name}="), file)]);
     }

@@ -9,12 +9,14 @@ use tokio::sync::watch;
 
 use super::commands::say;
 use super::crate_progress::CrateProgress;
-use super::{Engine, report};
+use super::{Engine, Ready, report};
+use crate::compile::Runtime;
 use crate::compile::deps::{self, Bundle, Dependencies, DependencyError, Progress};
 use crate::error::ErrorReport;
 use crate::magics::{Cell, Table};
 use crate::nearest::nearest;
 use crate::publish::{MimeBundle, Publisher};
+use crate::worker::Worker;
 
 /// How often the progress of a build is looked at. What is done sooner is not shown at all.
 const LOOK: Duration = Duration::from_millis(300);
@@ -23,84 +25,13 @@ const LOOK: Duration = Duration::from_millis(300);
 const BUILT_IN: &[&str] = &["self", "std", "core", "alloc", "proc_macro", "test", "asyncio"];
 
 /// What people look for most; cargo does not tell which name may have been meant.
-const POPULAR: &[&str] = &[
-    "aho-corasick",
-    "anyhow",
-    "arrow",
-    "async-trait",
-    "axum",
-    "base64",
-    "bincode",
-    "bitflags",
-    "bytes",
-    "chrono",
-    "clap",
-    "crossbeam",
-    "csv",
-    "dashmap",
-    "either",
-    "fake",
-    "flate2",
-    "futures",
-    "glob",
-    "hashbrown",
-    "hex",
-    "hyper",
-    "image",
-    "indexmap",
-    "indicatif",
-    "itertools",
-    "lazy_static",
-    "libc",
-    "log",
-    "memchr",
-    "nalgebra",
-    "ndarray",
-    "nom",
-    "num",
-    "num-bigint",
-    "num-complex",
-    "num-traits",
-    "once_cell",
-    "ordered-float",
-    "parking_lot",
-    "petgraph",
-    "plotters",
-    "polars",
-    "proptest",
-    "rand",
-    "rand_distr",
-    "rayon",
-    "regex",
-    "reqwest",
-    "rusqlite",
-    "rust_decimal",
-    "semver",
-    "serde",
-    "serde_json",
-    "serde_yaml",
-    "sha2",
-    "smallvec",
-    "sqlx",
-    "statrs",
-    "strum",
-    "tempfile",
-    "thiserror",
-    "time",
-    "tokio",
-    "tokio-stream",
-    "tokio-util",
-    "toml",
-    "tonic",
-    "tower",
-    "tracing",
-    "tracing-subscriber",
-    "unicode-segmentation",
-    "url",
-    "uuid",
-    "walkdir",
-    "zip",
-];
+const POPULAR: &str = "\
+    aho-corasick anyhow arrow async-trait axum base64 bincode bitflags bytes chrono clap crossbeam csv dashmap \
+    either fake flate2 futures glob hashbrown hex hyper image indexmap indicatif itertools lazy_static libc log \
+    memchr nalgebra ndarray nom num num-bigint num-complex num-traits once_cell ordered-float parking_lot petgraph \
+    plotters polars proptest rand rand_distr rayon regex reqwest rusqlite rust_decimal semver serde serde_json \
+    serde_yaml sha2 smallvec sqlx statrs strum tempfile thiserror time tokio tokio-stream tokio-util toml tonic \
+    tower tracing tracing-subscriber unicode-segmentation url uuid walkdir zip";
 
 impl Engine {
     /// Makes crates usable in all later cells. Each specification is what stands behind one `:dep`; those of `:dep`s that
@@ -169,7 +100,13 @@ impl Engine {
         if same && earlier.as_ref().is_some_and(Bundle::is_current) {
             return Ok(());
         }
-        let bundle = self.build_crates(&wanted, earlier.as_ref(), same, publisher).await?;
+        let bundle = match self.build_crates(&wanted, earlier.as_ref(), same, publisher).await? {
+            Provided::Bundle(bundle) => bundle,
+            Provided::Runtime(runtime, bundle) => {
+                self.change_runtime(runtime).await?;
+                bundle
+            }
+        };
         let change = match &earlier {
             Some(earlier) => self.session.change_of_crates(&bundle.changed_since(earlier)),
             None => Default::default(),
@@ -191,14 +128,24 @@ impl Engine {
         earlier: Option<&Bundle>,
         same: bool,
         publisher: &Publisher,
-    ) -> Result<Bundle, ErrorReport> {
-        let runtime = &self.ready()?.runtime;
+    ) -> Result<Provided, ErrorReport> {
+        let Ready { runtime, worker, .. } = self.ready()?;
+        let is_unused = worker.as_ref().is_none_or(Worker::is_unused);
         let mut interrupts = self.interrupts.clone();
         let (news, latest) = watch::channel(Progress::default());
         let building = async {
-            match earlier {
+            let provided = match earlier {
                 Some(bundle) if same => deps::refresh(runtime, wanted, bundle, &news).await,
                 _ => deps::provide(runtime, wanted, earlier, &news).await,
+            };
+            match provided {
+                // Nothing is lost with a process in which nothing has run yet.
+                Err(DependencyError::OtherRuntime(_)) if is_unused => {
+                    let own = deps::own_runtime(runtime, wanted, &news).await?;
+                    let bundle = deps::provide(&own, wanted, None, &news).await?;
+                    Ok(Provided::Runtime(own, bundle))
+                }
+                provided => provided.map(Provided::Bundle),
             }
         };
         tokio::pin!(building);
@@ -208,8 +155,8 @@ impl Engine {
             tokio::select! {
                 biased;
                 built = &mut building => {
-                    progress.end(built.as_ref().ok());
-                    return built.map_err(|error| explain(&error));
+                    progress.end(built.as_ref().ok().map(|(Provided::Bundle(bundle) | Provided::Runtime(_, bundle))| bundle));
+                    return built.map_err(|error| self.explain(&error));
                 }
                 Ok(()) = interrupts.changed() => {
                     progress.end(None);
@@ -219,6 +166,38 @@ impl Engine {
             }
         }
     }
+
+    /// Goes on with another runtime, in a new process.
+    async fn change_runtime(&mut self, runtime: Runtime) -> Result<(), ErrorReport> {
+        if let Some(worker) = self.ready.take().and_then(|ready| ready.worker) {
+            worker.shutdown().await;
+        }
+        self.get_ready(runtime).await
+    }
+
+    /// Why the crates cannot be had, and what may help.
+    fn explain(&self, error: &DependencyError) -> ErrorReport {
+        let mut problem = error.to_string();
+        let unknown = problem.split_once("no matching package named `").and_then(|(_, rest)| rest.split('`').next());
+        if let Some(near) = unknown.and_then(|name| nearest(name, POPULAR.split_whitespace())) {
+            problem.push_str(&format!("\nhelp: did you mean `{near}`?"));
+        }
+        if let DependencyError::OtherRuntime(_) = error {
+            let variables: Vec<String> = self.session.variables().keys().map(|name| format!("`{name}`")).collect();
+            let lost = if variables.is_empty() { String::new() } else { format!(", with {}", variables.join(", ")) };
+            problem.push_str(&format!(
+                "\nhelp: `:restart`, then add them before anything else runs. All tasks and variables are lost then{lost}."
+            ));
+        }
+        refused(&problem)
+    }
+}
+
+/// What a set of crates needs.
+enum Provided {
+    Bundle(Bundle),
+    /// A runtime of its own, too.
+    Runtime(Runtime, Bundle),
 }
 
 /// Crates that cannot be had.
@@ -229,14 +208,4 @@ fn refused(problem: &str) -> ErrorReport {
         evalue: first.to_owned(),
         traceback: vec![format!("DependencyError: {problem}")],
     }
-}
-
-/// Why the crates cannot be had, and what may help.
-fn explain(error: &DependencyError) -> ErrorReport {
-    let mut problem = error.to_string();
-    let unknown = problem.split_once("no matching package named `").and_then(|(_, rest)| rest.split('`').next());
-    if let Some(near) = unknown.and_then(|name| nearest(name, POPULAR.iter().copied())) {
-        problem.push_str(&format!("\nhelp: did you mean `{near}`?"));
-    }
-    refused(&problem)
 }

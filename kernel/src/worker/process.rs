@@ -101,6 +101,11 @@ impl Worker {
         Ok(Worker { child, frames, output, cells: 0 })
     }
 
+    /// Whether no cell has run in it, so that there is nothing to lose.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.cells == 0
+    }
+
     /// Runs a compiled cell to its end. Values to show go to the publisher with `execution_count`, unless it is `None`.
     /// Each change of `interrupts` interrupts the cell.
     pub(crate) async fn run(

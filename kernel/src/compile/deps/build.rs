@@ -19,7 +19,10 @@ use super::manifest;
 use super::progress::Progress;
 use super::request::Dependencies;
 use super::store::{Bundle, Store};
-use crate::compile::runtime::Runtime;
+use crate::compile::runtime::{self, Runtime};
+
+/// The package of a bundle, in a workspace.
+const PACKAGE: &str = "runtime/bundle";
 
 /// How often the lock is asked for that another kernel holds.
 const LOCK_POLL: Duration = Duration::from_millis(50);
@@ -37,10 +40,7 @@ pub(crate) enum DependencyError {
     #[error("`{0}` is a program, not a library, so that code cannot use it")]
     NoLibrary(String),
     /// The event loop runs on another build of what the crates ask for.
-    #[error(
-        "these crates need {0}, but the event loop of the notebook runs on another build of it, which cannot be changed \
-        while it runs; ask for a version or for features that both can have"
-    )]
+    #[error("these crates need {0}, but the event loop of this notebook runs on another build of it")]
     OtherRuntime(String),
     /// A file could not be read or written.
     #[error("cannot prepare the crates in `{}`: {cause}", folder.display())]
@@ -97,7 +97,7 @@ async fn find_or_build(
     if let Some(bundle) = store.find(key) {
         return Ok(bundle);
     }
-    let _turn = wait_for_turn(runtime, news).await.map_err(failed)?;
+    let _turn = wait_for_turn(&runtime.folder.join("bundle.lock"), news).await.map_err(failed)?;
     // Another kernel may have built it meanwhile.
     if let Some(bundle) = store.find(key) {
         return Ok(bundle);
@@ -117,9 +117,36 @@ async fn find_or_build(
     Ok(bundle)
 }
 
-/// Waits until no other kernel builds in the workspace. Dropping the file lets the next one in.
-async fn wait_for_turn(runtime: &Runtime, news: &watch::Sender<Progress>) -> io::Result<fs::File> {
-    let lock = fs::File::create(runtime.folder.join("bundle.lock"))?;
+/// Builds a runtime for crates that need another build of what the event loop runs on: for a session in which nothing has
+/// run yet.
+///
+/// # Errors
+/// If it cannot be built.
+pub(crate) async fn own_runtime(
+    runtime: &Runtime,
+    wanted: &Dependencies,
+    news: &watch::Sender<Progress>,
+) -> Result<Runtime, DependencyError> {
+    let manifest = manifest::manifest(wanted);
+    let own = runtime.variant(&manifest);
+    let failed = |cause| DependencyError::Folder { folder: own.folder.clone(), cause };
+    let _turn = wait_for_turn(&runtime::build_lock(), news).await.map_err(failed)?;
+    if own.is_built() {
+        return Ok(own.leased());
+    }
+    let workshop = runtime::workshop().map_err(failed)?;
+    let workspace = runtime::extract(workshop.path()).map_err(failed)?;
+    fs::write(workspace.join(PACKAGE).join("Cargo.toml"), manifest).map_err(failed)?;
+    let arguments = ["build", "--release", "-p", "boucle-bundle", "-p", "boucle-worker", "--message-format=json"];
+    let printed = cargo::run(&own.toolchain, &workspace, &arguments, "", news).await.map_err(failed)?;
+    artifacts_of(printed)?;
+    runtime::collect(workshop, &own.folder).map_err(failed)?;
+    Ok(own.leased())
+}
+
+/// Waits until no other kernel builds under this lock. Dropping the file lets the next one in.
+async fn wait_for_turn(lock: &Path, news: &watch::Sender<Progress>) -> io::Result<fs::File> {
+    let lock = fs::File::create(lock)?;
     while let Err(error) = lock.try_lock() {
         if let fs::TryLockError::Error(error) = error {
             return Err(error);
@@ -141,7 +168,7 @@ struct Build<'a> {
 impl Build<'_> {
     /// Has cargo choose versions, and fetch what is not here yet.
     async fn resolve(&self, wanted: &Dependencies, lock: &str) -> Result<Metadata, DependencyError> {
-        let package = self.workspace.join("runtime/bundle");
+        let package = self.workspace.join(PACKAGE);
         let write = |path: PathBuf, text: &str| fs::write(path, text).map_err(|cause| self.failed(cause));
         write(package.join("Cargo.toml"), &manifest::manifest(wanted))?;
         write(package.join("src/lib.rs"), &manifest::source(["asyncio"]))?;
@@ -179,19 +206,10 @@ impl Build<'_> {
     /// Has cargo compile the crates.
     async fn compile(&self, direct: &[Direct], state: &str) -> Result<Vec<Artifact>, DependencyError> {
         let names = std::iter::once("asyncio").chain(direct.iter().map(|it| it.name.as_str()));
-        let source = self.workspace.join("runtime/bundle/src/lib.rs");
+        let source = self.workspace.join(PACKAGE).join("src/lib.rs");
         fs::write(source, manifest::source(names)).map_err(|cause| self.failed(cause))?;
         let arguments = ["build", "--release", "--frozen", "-p", "boucle-bundle", "--message-format=json"];
-        let Printed { succeeded, stdout, stderr } = self.cargo(&arguments, state).await?;
-        let (mut artifacts, mut errors) = (Vec::new(), Vec::new());
-        for message in messages(&stdout) {
-            match message {
-                Message::Artifact(artifact) => artifacts.push(artifact),
-                Message::Diagnostic { message } if message.level == "error" => errors.extend(message.rendered),
-                Message::Diagnostic { .. } | Message::Other => {}
-            }
-        }
-        if succeeded { Ok(artifacts) } else { Err(DependencyError::Refused(condense(&stderr, &errors))) }
+        artifacts_of(self.cargo(&arguments, state).await?)
     }
 
     /// Makes sure that cargo has left the runtime's library as it is; otherwise puts it back.
@@ -213,10 +231,25 @@ impl Build<'_> {
     }
 
     async fn cargo(&self, arguments: &[&str], state: &str) -> Result<Printed, DependencyError> {
-        cargo::run(self.runtime, arguments, state, self.news).await.map_err(|cause| self.failed(cause))
+        let toolchain = &self.runtime.toolchain;
+        let printed = cargo::run(toolchain, self.workspace, arguments, state, self.news).await;
+        printed.map_err(|cause| self.failed(cause))
     }
 
     fn failed(&self, cause: io::Error) -> DependencyError {
         DependencyError::Folder { folder: self.workspace.to_owned(), cause }
     }
+}
+
+/// What cargo has built, or why it has not.
+fn artifacts_of(Printed { succeeded, stdout, stderr }: Printed) -> Result<Vec<Artifact>, DependencyError> {
+    let (mut artifacts, mut errors) = (Vec::new(), Vec::new());
+    for message in messages(&stdout) {
+        match message {
+            Message::Artifact(artifact) => artifacts.push(artifact),
+            Message::Diagnostic { message } if message.level == "error" => errors.extend(message.rendered),
+            Message::Diagnostic { .. } | Message::Other => {}
+        }
+    }
+    if succeeded { Ok(artifacts) } else { Err(DependencyError::Refused(condense(&stderr, &errors))) }
 }

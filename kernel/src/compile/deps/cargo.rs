@@ -1,6 +1,7 @@
-//! Runs cargo in the runtime's workspace, and follows what it prints. Called by `build`.
+//! Runs cargo in a runtime's workspace, and follows what it prints. Called by `build`.
 
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -9,8 +10,8 @@ use tokio::sync::watch;
 
 use super::progress::{self, Progress};
 use super::wrapper;
-use crate::compile::runtime::{self, Runtime};
-use crate::compile::tool;
+use crate::compile::toolchain::Toolchain;
+use crate::compile::{runtime, tool};
 
 /// What a call of cargo has printed.
 #[derive(Debug)]
@@ -21,15 +22,16 @@ pub(super) struct Printed {
     pub(super) stderr: String,
 }
 
-/// Runs cargo with the given arguments. `state` is that of the user's own crates. Dropping the future kills cargo and
+/// Runs cargo in a workspace with the given arguments. `state` is that of the user's own crates. Dropping the future kills cargo and
 /// every rustc that it has started.
 pub(super) async fn run(
-    runtime: &Runtime,
+    toolchain: &Toolchain,
+    workspace: &Path,
     arguments: &[&str],
     state: &str,
     news: &watch::Sender<Progress>,
 ) -> io::Result<Printed> {
-    let mut command = runtime::cargo(&runtime.toolchain, &runtime.workspace());
+    let mut command = runtime::cargo(toolchain, workspace);
     command
         .args(arguments)
         .env("RUSTC_WRAPPER", std::env::current_exe()?)

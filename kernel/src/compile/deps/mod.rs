@@ -23,7 +23,7 @@ mod request;
 mod store;
 pub(crate) mod wrapper;
 
-pub(crate) use build::{DependencyError, provide, refresh};
+pub(crate) use build::{DependencyError, own_runtime, provide, refresh};
 pub(crate) use progress::Progress;
 pub(crate) use request::Dependencies;
 pub(crate) use store::Bundle;

@@ -12,7 +12,7 @@ use super::artifacts::{Artifact, Direct, externs};
 use super::local;
 use super::request::Dependencies;
 use crate::compile::cache::Cache;
-use crate::compile::runtime::{Runtime, cache_folder};
+use crate::compile::runtime::Runtime;
 
 /// How long a bundle is kept that nobody asks for.
 const UNUSED: Duration = Duration::from_secs(60 * 24 * 3600);
@@ -87,7 +87,8 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(runtime: &Runtime) -> io::Result<Store> {
-        let folder = cache_folder().join("bundles").join(&runtime.key);
+        // When the runtime is removed, they go with it.
+        let folder = runtime.folder.join("bundles");
         fs::create_dir_all(&folder)?;
         Ok(Store { folder })
     }
