@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The packages of the runtime; the kernel is not one of them.
-const PACKAGES: [&str; 5] = ["runtime", "runtime/bundle", "runtime/features", "runtime/wire", "runtime/worker"];
+const PACKAGES: [&str; 6] =
+    ["runtime", "runtime/base", "runtime/bundle", "runtime/features", "runtime/wire", "runtime/worker"];
 
 fn main() {
     let workspace = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..");

@@ -211,7 +211,7 @@ pub(super) fn cargo(toolchain: &Toolchain, workspace: &Path) -> Command {
 fn build(toolchain: &Toolchain, workspace: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), RuntimeError> {
     let failed = |output: String| RuntimeError::Build { version: toolchain.short_version().into(), output };
     let mut child = cargo(toolchain, workspace)
-        .args(["build", "--release", "-p", "asyncio", "-p", "boucle-worker"])
+        .args(["build", "--release", "-p", "asyncio", "-p", "boucle-worker", "-p", "boucle-bundle"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -94,7 +94,7 @@ impl Metadata {
         let edges = self.resolve.nodes.iter().find(of_bundle).map_or(&[][..], |node| &node.deps);
         let packages = edges.iter().filter_map(|edge| Some((edge, self.package(&edge.pkg)?)));
         packages
-            .filter(|(_, package)| package.name != "asyncio")
+            .filter(|(_, package)| !["asyncio", "boucle-base"].contains(&package.name.as_str()))
             .map(|(edge, Package { id, version, name, .. })| match edge.name.as_str() {
                 "" => Err(name.clone()),
                 used => Ok(Direct { name: used.to_owned(), version: version.clone(), id: id.clone() }),
