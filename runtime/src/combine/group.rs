@@ -130,6 +130,7 @@ impl TaskGroup {
 
     fn admit(&self, task: &AnyTask) {
         let cell = task.cell();
+        cell.head.with_rare(|rare| rare.grouped = true);
         self.state.tasks.borrow_mut().push(Rc::clone(&cell));
         let (state, ended) = (Rc::clone(&self.state), Rc::clone(&cell));
         let tell: Box<dyn FnOnce()> = Box::new(move || state.task_ended(&ended));

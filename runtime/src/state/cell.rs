@@ -64,6 +64,8 @@ pub(crate) struct Rare {
     pub(crate) boxed_type: Option<&'static str>,
     /// Everybody who waits, after the first.
     pub(crate) waiters: Vec<Waiter>,
+    /// A task group will read the exception, whoever has a handle.
+    pub(crate) grouped: bool,
     /// What a gathering consists of.
     pub(crate) parts: Option<Rc<Parts>>,
 }

@@ -207,7 +207,7 @@ impl AnyCell {
 
     /// Says that nobody took the exception, once.
     pub(crate) fn report_unseen(&self) {
-        if !self.head.unseen.replace(false) {
+        if self.head.if_rare(|rare| rare.grouped) == Some(true) || !self.head.unseen.replace(false) {
             return;
         }
         if let Some(exception) = self.seen_exception() {

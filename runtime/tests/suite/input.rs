@@ -128,6 +128,18 @@ fn groups_runners_and_shields_in_the_wrong_place() {
 }
 
 #[test]
+fn a_group_reads_the_exceptions_of_its_tasks() {
+    limited(|| {
+        let (event_loop, reports) = reporting();
+        let group = event_loop.block_on(TaskGroup::run(async |group| {
+            drop(group.create_task(async { panic!("nobody else looks") }));
+        }));
+        assert_eq!(group.expect_err("it failed").exceptions()[0].message(), "nobody else looks");
+        assert!(reports.borrow().is_empty(), "{reports:?}");
+    });
+}
+
+#[test]
 fn debug_mode_tells_of_slow_steps_and_forgotten_coroutines() {
     limited(|| {
         async fn forgotten() {}
