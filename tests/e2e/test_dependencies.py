@@ -146,6 +146,13 @@ def test_extern_crate_names_a_crate_for_all_later_cells(kernel, greeter):
     assert kernel.ok("g::hello()").value == '"one"'
 
 
+@pytest.mark.timeout(180)
+def test_a_crate_that_others_were_built_from_already(kernel, greeter):
+    kernel.ok(f":dep {greeter}\ngreeter::hello()", limit=BUILD)
+    kernel.ok(':dep itoa = "1"', limit=BUILD)
+    assert kernel.ok("itoa::Buffer::new().format(42u32).to_owned() + &greeter::hello()").value == '"42one"'
+
+
 # ---- nothing is built twice ----
 
 

@@ -127,7 +127,8 @@ impl Store {
             .map_err(|name| io::Error::other(format!("cargo has not made a library of `{name}`")))?;
         let builds = builds_of(artifacts);
         let content: Vec<&str> = builds.values().flatten().map(String::as_str).collect();
-        let id = Cache::key(&[&content[..], &[&state]].concat())[..16].to_owned();
+        // Sets may be built from the same crates and use different ones of them.
+        let id = Cache::key(&[&[key], &content[..], &[&state]].concat())[..16].to_owned();
         let draft = tempfile::Builder::new().prefix("draft-").tempdir_in(&self.folder)?;
         fs::create_dir(draft.path().join("deps"))?;
         let (mut length, folder) = (0, self.folder.join(&id));
