@@ -151,7 +151,7 @@ def test_a_dropped_value_is_really_dropped(kernel):
     assert kernel.ok("1").text() == "dropped\n"
 
 
-@pytest.mark.parametrize("code", ["use foo::bar;", "use std::collections::HashMpa;", "extern crate foo;"])
+@pytest.mark.parametrize("code", ["use foo::bar;", "use std::collections::HashMpa;"])
 def test_a_wrong_import_is_an_error_and_leaves_no_trace(kernel, code):
     kernel.ok("let keep = 1;")
     assert "In[2]:1:" in kernel.fails(code).traceback

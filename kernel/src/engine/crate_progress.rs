@@ -78,7 +78,7 @@ mod tests {
         let (publisher, published) = Publisher::for_tests();
         let mut progress = CrateProgress::new(&publisher);
         progress.end(None);
-        let mut news = Progress { steps: None, doing: "Updating crates.io index".into() };
+        let mut news = Progress { steps: None, doing: "Updating registry index".into() };
         progress.show(&news);
         progress.show(&news);
         news = Progress { steps: Some((3, 7)), doing: "rand, Vec<T>".into() };

@@ -87,9 +87,9 @@ mod tests {
 
     #[test]
     fn a_name_that_does_not_exist() {
-        let stderr = "    Updating crates.io index
+        let stderr = "    Updating registry index
 error: no matching package named `serd_json` found
-location searched: crates.io index
+location searched: registry index
 required by package `boucle-bundle v0.1.0 (/c/runtime/bundle)`
 ";
         check(stderr, expect!["no matching package named `serd_json` found"]);
@@ -97,10 +97,10 @@ required by package `boucle-bundle v0.1.0 (/c/runtime/bundle)`
 
     #[test]
     fn a_version_that_does_not_exist() {
-        let stderr = "    Updating crates.io index
+        let stderr = "    Updating registry index
 error: failed to select a version for the requirement `regex = \"^99\"`
 candidate versions found which didn't match: 1.13.2, 1.13.1, 1.13.0, ...
-location searched: crates.io index
+location searched: registry index
 required by package `boucle-bundle v0.1.0 (/c/runtime/bundle)`
 ";
         check(

@@ -5,7 +5,7 @@
 pub(crate) struct Progress {
     /// How many steps are done, and how many there are; a crate takes one, or more if it has a build script.
     pub(crate) steps: Option<(usize, usize)>,
-    /// What is being done, such as `Updating crates.io index` or the crates that are compiled.
+    /// What is being done, such as `Updating registry index` or the crates that are compiled.
     pub(crate) doing: String,
 }
 
@@ -39,7 +39,7 @@ mod tests {
         let expected = Progress { steps: Some((22, 57)), doing: "getrandom(build.rs), rand_core".into() };
         assert_eq!(parse(bar), Some(expected));
         assert_eq!(parse("    Building [=> ] 0/57").unwrap().steps, Some((0, 57)));
-        assert_eq!(parse("    Updating crates.io index").unwrap().doing, "Updating crates.io index");
+        assert_eq!(parse("    Updating registry index").unwrap().doing, "Updating registry index");
         assert_eq!(parse("error: no matching package named `serd` found"), None);
         assert_eq!(parse(""), None);
     }
