@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::own::Own;
+use super::shape::Shape;
 use super::source::Source;
 
 /// One item of a cell, as the session remembers it.
@@ -19,6 +21,8 @@ pub(crate) struct Item {
     pub(crate) provides: BTreeSet<String>,
     /// The names that it mentions itself.
     pub(crate) mentions: BTreeSet<String>,
+    /// What of it decides what the bytes of a value mean.
+    pub(crate) shape: Shape,
     pub(crate) source: Arc<Source>,
     /// Where it stands in the source, attributes included.
     pub(crate) range: Range<usize>,
@@ -73,10 +77,12 @@ impl Namespaces {
 /// What matters about the kind of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ItemKind {
-    /// A struct, enum, union or type alias: variables depend on its definition.
+    /// A struct, enum or union: variables depend on its definition.
     Type,
-    /// A trait.
-    Trait,
+    /// Another name of a type.
+    Alias,
+    /// A trait, and the names of its constants, which impls without one of their own have from it.
+    Trait { constants: BTreeSet<String> },
     /// An `impl`; the names in its header, and those of what it defines.
     Impl { self_type: BTreeSet<String>, header: BTreeSet<String>, defines: BTreeSet<String> },
     /// A `static` or a key of `thread_local!`: defined once, declared wherever it is used later.
@@ -87,7 +93,9 @@ pub(crate) enum ItemKind {
     MacroCall,
     /// An `extern crate`, which may bring in macros that do not name it.
     ExternCrate,
-    /// A function, constant, module or anything else that can be compiled again wherever it is used.
+    /// A module, and the names that it or a module in it gives to anything.
+    Module { defines: BTreeSet<String> },
+    /// A function, constant or anything else that can be compiled again wherever it is used.
     Other,
 }
 
@@ -97,20 +105,18 @@ impl Item {
         &self.source.text[self.range.clone()]
     }
 
-    /// The names through which this definition takes part in the shape of types. A function takes none, unless the
-    /// compiler may evaluate it.
-    pub(crate) fn shapes(&self) -> Vec<String> {
+    /// The names through which this definition takes part in the shape of types, in a notebook that has these
+    /// definitions of its own.
+    pub(crate) fn shapes(&self, own: &Own<'_>) -> Vec<String> {
         match &self.kind {
-            ItemKind::Type | ItemKind::Trait | ItemKind::Macro { .. } => vec![self.key.clone()],
-            ItemKind::Static | ItemKind::ExternCrate => Vec::new(),
-            ItemKind::MacroCall => self.provides.iter().cloned().collect(),
-            // An associated type may be a part of other types.
-            ItemKind::Impl { header, .. } if self.mentions.contains("type") => header.iter().cloned().collect(),
-            ItemKind::Impl { .. } => Vec::new(),
-            ItemKind::Other if self.mentions.contains("fn") && !self.mentions.contains("const") => {
-                if self.mentions.contains("mod") { self.provides.iter().cloned().collect() } else { Vec::new() }
+            _ if self.shape.is_empty() => Vec::new(),
+            ItemKind::Impl { self_type, header, .. } => {
+                own.subjects(self_type, header).into_iter().map(str::to_owned).collect()
             }
-            ItemKind::Other => self.provides.iter().cloned().collect(),
+            ItemKind::MacroCall => self.provides.iter().cloned().collect(),
+            ItemKind::Trait { constants } => constants.iter().chain([&self.key]).cloned().collect(),
+            _ if self.namespaces == Namespaces::default() => self.provides.iter().cloned().collect(),
+            _ => vec![self.key.clone()],
         }
     }
 
@@ -173,6 +179,12 @@ pub(crate) struct Use {
 }
 
 impl Use {
+    /// The name with which the path begins, in the notebook or among the crates.
+    pub(crate) fn root(&self) -> Option<&str> {
+        let mut segments = self.segments.iter().map(|range| &self.source.text[range.clone()]);
+        segments.find(|segment| !matches!(*segment, "crate" | "self" | "super"))
+    }
+
     /// The path as text, for comparing and for spotting what the engine replaces.
     pub(crate) fn path(&self) -> String {
         let segments: Vec<&str> = self.segments.iter().map(|range| &self.source.text[range.clone()]).collect();

@@ -14,8 +14,10 @@ mod item;
 mod item_macros;
 mod lexer;
 mod mentions;
+mod own;
 mod plan;
 mod rewrite;
+mod shape;
 mod source;
 mod split;
 mod statics;
@@ -27,6 +29,7 @@ pub(crate) use item::{Item, ItemKind, Use};
 pub(crate) use item_macros::ItemMacros;
 pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
+pub(crate) use own::Own;
 pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, PRELUDE, Purpose, Static, ValueFormat, plan};
 pub(crate) use source::{Generated, Source, UserPiece};
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::item::{Item, ItemKind, Use};
 use super::mentions::identifiers_in;
+use super::own::Own;
 use super::split::Parsed;
 
 /// The names that every cell may use without importing them, as paths in `asyncio`. Each is imported only where a cell
@@ -292,18 +293,12 @@ fn remaining_uses(parsed: &Parsed, uses: &[Arc<Use>]) -> Vec<Arc<Use>> {
 
 /// The candidates that the wanted names ask for, directly or through one another, in their order.
 fn reachable(candidates: &[&Arc<Item>], new: &[Arc<Item>], wanted: &mut BTreeSet<String>) -> Vec<Arc<Item>> {
-    let own_types: BTreeSet<&str> = candidates
-        .iter()
-        .copied()
-        .chain(new)
-        .filter(|item| matches!(item.kind, ItemKind::Type | ItemKind::Trait))
-        .map(|item| item.key.as_str())
-        .collect();
+    let own = Own::among(candidates.iter().copied().chain(new));
     let mut taken = vec![false; candidates.len()];
     loop {
         let mut grew = false;
         for (item, taken) in candidates.iter().zip(&mut taken) {
-            if !*taken && is_wanted(item, &own_types, wanted) {
+            if !*taken && is_wanted(item, &own, wanted) {
                 *taken = true;
                 grew = true;
                 wanted.extend(item.mentions.iter().cloned());
@@ -316,18 +311,13 @@ fn reachable(candidates: &[&Arc<Item>], new: &[Arc<Item>], wanted: &mut BTreeSet
     candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(item, _)| Arc::clone(item)).collect()
 }
 
-fn is_wanted(item: &Item, own_types: &BTreeSet<&str>, wanted: &BTreeSet<String>) -> bool {
-    let ItemKind::Impl { self_type, header, .. } = &item.kind else {
-        return item.kind == ItemKind::ExternCrate || !item.provides.is_disjoint(wanted);
-    };
-    // An impl comes with the notebook's types that it is for; an impl for a foreign type with the notebook's types
-    // and traits that its header names.
-    let own = |names: &BTreeSet<String>| {
-        names.iter().filter(|name| own_types.contains(name.as_str())).cloned().collect::<Vec<_>>()
-    };
-    let subjects = own(self_type);
-    let subjects = if subjects.is_empty() { own(header) } else { subjects };
-    subjects.iter().any(|name| wanted.contains(name))
+fn is_wanted(item: &Item, own: &Own<'_>, wanted: &BTreeSet<String>) -> bool {
+    match &item.kind {
+        ItemKind::Impl { self_type, header, .. } => {
+            own.subjects(self_type, header).into_iter().any(|name| wanted.contains(name))
+        }
+        kind => *kind == ItemKind::ExternCrate || !item.provides.is_disjoint(wanted),
+    }
 }
 
 #[cfg(test)]

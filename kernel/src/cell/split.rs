@@ -15,6 +15,7 @@ use super::item::{Item, ItemKind, Namespaces, StaticPart, Use};
 use super::item_macros::{ItemMacros, look_up, makes_items};
 use super::mentions::{self, plain};
 use super::rewrite::{Found, Rewrite, rewrite};
+use super::shape::Shape;
 use super::source::{Edit, Source};
 
 /// A cell, split.
@@ -346,19 +347,23 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, found: &Fo
         SynItem::Struct(item) => (ItemKind::Type, named(&item.ident)),
         SynItem::Enum(item) => (ItemKind::Type, named(&item.ident)),
         SynItem::Union(item) => (ItemKind::Type, named(&item.ident)),
-        SynItem::Type(item) => (ItemKind::Type, named(&item.ident)),
+        SynItem::Type(item) => (ItemKind::Alias, named(&item.ident)),
         SynItem::Trait(item) => {
             let (key, mut provides) = named(&item.ident);
             provides.extend(item.items.iter().filter_map(|item| match item {
                 syn::TraitItem::Fn(item) => Some(plain(&item.sig.ident)),
                 _ => None,
             }));
-            (ItemKind::Trait, (key, provides))
+            let constants = item.items.iter().filter_map(|item| match item {
+                syn::TraitItem::Const(item) => Some(plain(&item.ident)),
+                _ => None,
+            });
+            (ItemKind::Trait { constants: constants.collect() }, (key, provides))
         }
         SynItem::Fn(item) => (ItemKind::Other, named(&item.sig.ident)),
         SynItem::Const(item) => (ItemKind::Other, named(&item.ident)),
-        SynItem::Mod(item) => (ItemKind::Other, named(&item.ident)),
-        SynItem::TraitAlias(item) => (ItemKind::Trait, named(&item.ident)),
+        SynItem::Mod(item) => (ItemKind::Module { defines: defined_in(item) }, named(&item.ident)),
+        SynItem::TraitAlias(item) => (ItemKind::Trait { constants: BTreeSet::new() }, named(&item.ident)),
         SynItem::Static(item) => (ItemKind::Static, named(&item.ident)),
         SynItem::Macro(item) => match &item.ident {
             Some(name) => (ItemKind::Macro { makes_items: makes_items(item.mac.tokens.clone()) }, named(name)),
@@ -373,6 +378,7 @@ fn item_of(item: &SynItem, source: &Arc<Source>, range: Range<usize>, found: &Fo
         key,
         provides,
         mentions: mentioned,
+        shape: Shape::of(item),
         namespaces,
         source: source.clone(),
         loops: found.loops.iter().any(|at| range.contains(at)),
@@ -390,6 +396,7 @@ fn keys_in(range: &Range<usize>, source: &Arc<Source>, found: &Found) -> Vec<Arc
         namespaces: Namespaces::VALUES,
         provides: BTreeSet::from([key.name.clone()]),
         mentions: key.mentions.clone(),
+        shape: Shape::default(),
         source: source.clone(),
         range: key.range.clone(),
         loops: false,
@@ -422,6 +429,7 @@ fn macro_call(
         key: format!("{}! {}", call.mac.path.to_token_stream(), first.unwrap_or_default()),
         namespaces: Namespaces::default(),
         provides: mentions.union(made).cloned().collect(),
+        shape: Shape::of_tokens(call.to_token_stream()),
         mentions,
         source: source.clone(),
         loops: found.loops.iter().any(|at| range.contains(at)),
@@ -443,6 +451,41 @@ fn namespaces_of(item: &SynItem) -> Namespaces {
         SynItem::Fn(_) | SynItem::Const(_) | SynItem::Static(_) => Namespaces::VALUES,
         SynItem::Macro(item) if item.ident.is_some() => Namespaces::MACROS,
         _ => Namespaces::default(),
+    }
+}
+
+/// The names that a module or a module in it gives to anything.
+fn defined_in(module: &syn::ItemMod) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for item in module.content.iter().flat_map(|(_, items)| items) {
+        match item {
+            SynItem::Struct(item) => drop(names.insert(plain(&item.ident))),
+            SynItem::Enum(item) => drop(names.insert(plain(&item.ident))),
+            SynItem::Union(item) => drop(names.insert(plain(&item.ident))),
+            SynItem::Type(item) => drop(names.insert(plain(&item.ident))),
+            SynItem::Trait(item) => drop(names.insert(plain(&item.ident))),
+            SynItem::Const(item) => drop(names.insert(plain(&item.ident))),
+            SynItem::Fn(item) => drop(names.insert(plain(&item.sig.ident))),
+            SynItem::Mod(item) => {
+                names.insert(plain(&item.ident));
+                names.extend(defined_in(item));
+            }
+            SynItem::Use(item) => flatten_names(&item.tree, &mut names),
+            SynItem::Macro(item) => mentions::collect(item.mac.tokens.clone(), &mut names),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The names that an import binds.
+fn flatten_names(tree: &syn::UseTree, names: &mut BTreeSet<String>) {
+    match tree {
+        syn::UseTree::Path(path) => flatten_names(&path.tree, names),
+        syn::UseTree::Group(group) => group.items.iter().for_each(|tree| flatten_names(tree, names)),
+        syn::UseTree::Name(name) => drop(names.insert(plain(&name.ident))),
+        syn::UseTree::Rename(rename) => drop(names.insert(plain(&rename.rename))),
+        syn::UseTree::Glob(_) => {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Ended, Session};
-use crate::cell::{Item, Parsed, Use, identifiers_in};
+use crate::cell::{Item, ItemKind, Own, Parsed, Use, identifiers_in};
 
 /// What a cell's definitions do to those before.
 #[derive(Debug, Default)]
@@ -56,12 +56,13 @@ impl Session {
     pub(crate) fn change_of_crates(&self, crates: &BTreeSet<String>) -> Change {
         let is_theirs = |path: &str| path.split("::").next().is_some_and(|first| crates.contains(first));
         let imports = self.uses.iter().filter(|import| is_theirs(&import.path()));
+        let own = Own::among(self.items.iter());
         let mut changed = crates.clone();
         for import in imports {
             match &import.binds {
                 Some(name) => changed.extend([name.clone()]),
                 // Whatever the notebook defines may be made of what a glob has brought in.
-                None => changed.extend(self.items.iter().flat_map(|item| item.shapes())),
+                None => changed.extend(self.items.iter().flat_map(|item| item.shapes(&own))),
             }
         }
         let changed = self.spread(changed);
@@ -98,10 +99,15 @@ impl Session {
 
     /// The names whose meaning as a part of types changes.
     fn changed_shapes(&self, parsed: &Parsed, replaced: &[Arc<Item>]) -> BTreeSet<String> {
-        let is_kept =
-            |earlier: &Item| parsed.items.iter().any(|new| new.replaces(earlier) && new.text() == earlier.text());
-        let mut changed: BTreeSet<String> =
-            replaced.iter().filter(|earlier| !is_kept(earlier)).flat_map(|earlier| earlier.shapes()).collect();
+        let own = Own::among(self.items.iter());
+        let mut changed = BTreeSet::new();
+        for earlier in replaced {
+            let new = parsed.items.iter().find(|new| new.replaces(earlier));
+            if new.is_none_or(|new| new.shape != earlier.shape) {
+                // Either may have a part in types that the other has not: a constant that a trait gives otherwise.
+                changed.extend([Some(earlier), new].into_iter().flatten().flat_map(|item| item.shapes(&own)));
+            }
+        }
         for new in &parsed.uses {
             let same_name = |earlier: &&Arc<Use>| new.binds.is_some() && earlier.binds == new.binds;
             if self.uses.iter().find(same_name).is_some_and(|earlier| earlier.path() != new.path()) {
@@ -113,15 +119,33 @@ impl Session {
 
     /// The names, and those of all definitions that they are a part of, directly or through one another.
     fn spread(&self, mut changed: BTreeSet<String>) -> BTreeSet<String> {
+        let own = Own::among(self.items.iter());
         loop {
-            let shaped = self.items.iter().filter(|item| !item.mentions.is_disjoint(&changed));
-            let more: Vec<String> =
-                shaped.flat_map(|item| item.shapes()).filter(|name| !changed.contains(name)).collect();
+            let shaped = self.items.iter().filter(|item| item.shape.follows(&changed));
+            let imported = self.uses.iter().filter(|import| import.root().is_some_and(|root| changed.contains(root)));
+            let more: Vec<String> = shaped
+                .flat_map(|item| item.shapes(&own))
+                .chain(imported.flat_map(|import| self.brought_by(import)))
+                .filter(|name| !changed.contains(name))
+                .collect();
             if more.is_empty() {
                 return changed;
             }
             changed.extend(more);
         }
+    }
+
+    /// The names that an import brings from what the notebook defines.
+    fn brought_by(&self, import: &Use) -> Vec<String> {
+        if let Some(name) = &import.binds {
+            return vec![name.clone()];
+        }
+        let modules = self.items.iter().filter(|item| import.root() == Some(item.key.as_str()));
+        let defined = modules.filter_map(|item| match &item.kind {
+            ItemKind::Module { defines } => Some(defines.iter().cloned()),
+            _ => None,
+        });
+        defined.flatten().collect()
     }
 }
 
@@ -188,6 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn what_shapes_nothing_outdates_nothing() {
+        let iterators = "struct A { n: u8 } impl Iterator for A { type Item = u8; fn next(&mut self) -> Option<u8> { None } } \
+                         struct B { n: u8 } impl Iterator for B { type Item = u8; fn next(&mut self) -> Option<u8> { None } }";
+        let types = ["A", "B"];
+        check_outdated(&[iterators], &types, "struct A { n: u16 }", &["A"]);
+        check_outdated(&[iterators], &types, "#[derive(Debug)] struct A { n: u8 }", &[]);
+        let next = "impl Iterator for A { type Item = u8; fn next(&mut self) -> Option<u8> { Some(1) } }";
+        check_outdated(&[iterators], &types, next, &[]);
+        let other = "use std::ops::Mul; struct M; impl Mul<A> for M { type Output = M; fn mul(self, _: A) -> M { self } }";
+        check_outdated(&[iterators, other], &["A", "B", "M"], "struct B;", &["B"]);
+        check_outdated(&["trait T { fn a(&self) {} }"], &["Box<dyn T>"], "trait T { fn a(&self) { todo!() } }", &[]);
+        check_outdated(&["mod m { pub struct P; fn f() {} }"], &["m::P"], "mod m { pub struct P; fn g() {} }", &[]);
+    }
+
+    #[test]
     fn whatever_shapes_a_type_outdates_its_values() {
         check_outdated(&["const N: usize = 2; struct P { a: [u8; N] }"], &["P"], "const N: usize = 64;", &["P"]);
         check_outdated(
@@ -198,6 +237,23 @@ mod tests {
         );
         check_outdated(&["trait T { fn a(&self); }"], &["Box<dyn T>"], "trait T { fn b(&self); }", &["Box<dyn T>"]);
         check_outdated(&["use a::X; struct P { x: X }"], &["P"], "use b::X;", &["P"]);
+        let with_import = "mod m { pub struct X(pub u8); } use m::X; struct P { x: X } struct Q;";
+        check_outdated(&[with_import], &["P", "Q"], "mod m { pub struct X(pub String); }", &["P"]);
+        check_outdated(
+            &["mod m { pub struct X(pub u8); } use m::*; struct P { x: X }"],
+            &["P", "std::string::String"],
+            "mod m { pub struct X(pub String); }",
+            &["P"],
+        );
+        let with_constant = "trait Tr { const N: usize = 1; } struct X; impl Tr for X {} struct P { x: [u8; X::N] }";
+        check_outdated(&[with_constant], &["P"], "impl Tr for X { const N: usize = 2; }", &["P"]);
+        check_outdated(&[with_constant], &["P"], "trait Tr { const N: usize = 2; }", &["P"]);
+        check_outdated(
+            &["struct X; impl X { const fn n() -> usize { 1 } } struct P { x: [u8; X::n()] }"],
+            &["P"],
+            "impl X { const fn n() -> usize { 2 } }",
+            &["P"],
+        );
         let with_type = "struct X; impl Tr for X { type Out = u8; } struct P { x: <X as Tr>::Out }";
         check_outdated(&[with_type], &["P"], "impl Tr for X { type Out = String; }", &["P"]);
         check_outdated(
