@@ -352,7 +352,8 @@ impl Engine {
                 if loaded {
                     self.session.commit_loaded(plan);
                 }
-                self.session.commit_variables(&text.label, &stored, &built.types, &variables, &built.ended);
+                self.session.commit_variables(&text.label, &stored, &built.types, &variables);
+                self.session.commit_ended(&built.ended, failure.is_none());
                 match failure {
                     None => Ok(times),
                     Some(failure) => {

@@ -236,7 +236,6 @@ impl Session {
         stored: &[Stored],
         types: &BTreeMap<u32, String>,
         existing: &[String],
-        reasons: &BTreeMap<String, Ended>,
     ) {
         for Stored { name, site } in stored {
             if let Some(ty) = types.get(site) {
@@ -249,12 +248,16 @@ impl Session {
             self.variables.remove(&name);
             self.ended.insert(name, Ended::Moved(label.to_owned()));
         }
-        self.ended.extend(
-            reasons
-                .iter()
-                .filter(|(name, _)| !self.variables.contains_key(*name))
-                .map(|(name, why)| (name.clone(), why.clone())),
-        );
+    }
+
+    /// Takes over which of a cell's variables could not be kept. If it has run to its end, they hide earlier ones of
+    /// their names all the same: those must not be found in their place.
+    pub(crate) fn commit_ended(&mut self, reasons: &BTreeMap<String, Ended>, finished: bool) {
+        for (name, why) in reasons {
+            if finished || !self.variables.contains_key(name) {
+                self.forget(name, why.clone());
+            }
+        }
     }
 
     /// Forgets everything but the texts, whose labels are not to be used again. The worker is a new one.

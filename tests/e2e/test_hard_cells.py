@@ -74,6 +74,29 @@ VALUES = {
     "a question mark in matches": (["fn get() -> Result<u8, String> { Ok(3) }\nmatches!(get()?, 1..=5)"], "true"),
     "the line of code in an item": (["fn a() {}\nfn here() -> (u32, u32) { (line!(), column!()) }", "\nhere()"], "(2, 37)"),
     "a value of a type that stays, when another one changes": (["#[derive(Debug)] struct Q(u8); struct P { x: u8 }", "let q = Q(3); let p = P { x: 1 };", "struct P { x: String }", "let moved = q;", "moved"], "Q(3)"),
+    "variables that get their values later": (["let a; let b; a = 1; b = a + 1;", "let name; if a == 1 { name = String::from(\"one\"); } else { name = String::new(); } println!(\"{name}\");", "(a, b, name)"], '(1, 2, "one")'),
+    "a sum that begins later": (["let mut total: i32; total = 0; for i in 0..4 { total += i; }", "total"], "6"),
+    "a macro that makes statements": (["macro_rules! vars { ($($n:ident = $e:expr;)*) => { $(let $n = $e;)* } }", "vars! { a = 1; b = 2; }\na + b"], "3"),
+    "a macro that makes statements, at the end": (["macro_rules! vars { ($($n:ident = $e:expr;)*) => { $(let $n = $e;)* } }", "let k = 5; vars! { a = 1; b = 2; }", "k"], "5"),
+    "a block that returns": (["let k = 5; if k > 1 { return } else { panic!() }", "k"], "5"),
+    "a trait for an alias of a foreign type": (["type V = [f64; 2]; trait Norm { fn norm(&self) -> f64; }", "impl Norm for V { fn norm(&self) -> f64 { self[0].hypot(self[1]) } }", "[3.0, 4.0].norm()"], "5.0"),
+    "methods for an alias of a type": (["struct Real { a: i32 } type Name = Real;", "impl Name { fn get(&self) -> i32 { self.a } }", "let r = Real { a: 4 };", "r.get()"], "4"),
+    "methods for a type in a module": (["mod m { pub struct X(pub u8); pub fn make() -> X { X(3) } }", "impl m::X { fn get(&self) -> u8 { self.0 } }", "m::make().get()"], "3"),
+    "methods for a type that is imported": (["mod m { pub struct X(pub u8); pub fn make() -> X { X(3) } }", "use m::*; impl X { fn get(&self) -> u8 { self.0 } }", "make().get()"], "3"),
+    "a value whose type gets a derive": (["struct P { x: u8 }", "let p = P { x: 1 };", "#[derive(Debug)]\nstruct P { x: u8 }", "p"], "P { x: 1 }"),
+    "a value whose type's iterator changes": (
+        ["struct C { n: u32 } impl Iterator for C { type Item = u32; fn next(&mut self) -> Option<u32> { self.n += 1; Some(self.n) } }", "let mut c = C { n: 0 }; c.next();", "impl Iterator for C { type Item = u32; fn next(&mut self) -> Option<u32> { self.n += 10; Some(self.n) } }", "c.next()"],
+        "Some(11)",
+    ),
+}
+
+# Each case: cells, the last of which puts something that cannot be kept in the place of `x`, and what its next use is told.
+HIDDEN = {
+    "a borrow": (['let x = 5; let s = String::from("a b");', "let x = s.split(' ').next().unwrap();"], "borrows"),
+    "a borrow from what it hides": (['let x = String::from(" a ");', "let x = x.trim();"], "borrows"),
+    "a value that is moved": (["let x = 5;", 'let x = String::from("abc"); let f: Box<dyn Fn() -> usize> = Box::new(move || x.len());'], "was moved"),
+    "a closure": (["let x = 5;", "let x = |n: i32| n + 1;"], "a type without a name"),
+    "a variable without a value": (["let x = 5; let known = x > 7;", "let x; if known { x = 1; println!(\"{x}\"); }"], "a value by the end of In["),
 }
 
 # Each case: cells, and the variables that the last of them must drop, because what they hold has another shape now.
@@ -85,6 +108,13 @@ OUTDATED = {
         ["trait T { fn a(&self) -> i32; fn b(&self) -> i32; } struct S; impl T for S { fn a(&self) -> i32 { 1 } fn b(&self) -> i32 { 2 } }", "let t: Box<dyn T> = Box::new(S);", "trait T { fn b(&self) -> i32; fn a(&self) -> i32; }"],
         ["t"],
     ),
+    "a module behind an import": (["mod m { pub struct X(pub u8); }", "use m::X; struct P { x: X }", "let p = P { x: X(1) };", "mod m { pub struct X(pub i8); }"], ["p"]),
+    "a module behind a glob": (["mod m { pub struct X(pub u8); }", "use m::*; struct P { x: X }", "let p = P { x: X(1) };", "mod m { pub struct X(pub i8); }"], ["p"]),
+    "a constant of a trait": (
+        ["trait Size { const N: usize; } struct A; impl Size for A { const N: usize = 1; }", "struct P { a: [u64; A::N] }", "let p = P { a: [7; A::N] };", "impl Size for A { const N: usize = 2; }"],
+        ["p"],
+    ),
+    "a constant function": (["struct A; impl A { const fn n() -> usize { 1 } }", "struct P { a: [u64; A::n()] }", "let p = P { a: [7; A::n()] };", "impl A { const fn n() -> usize { 2 } }"], ["p"]),
 }
 
 
@@ -107,6 +137,25 @@ def test_no_value_is_read_as_something_else(kernel, case):
         assert f"`{name}`" in told
         assert "was dropped" in kernel.fails(name).traceback
     assert kernel.ok("other").value == "5"
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_what_is_hidden_is_not_found_again(kernel, case):
+    cells, told = HIDDEN[case]
+    for code in cells:
+        kernel.ok(code)
+    assert told in kernel.fails("x").traceback
+
+
+def test_what_a_failed_cell_would_have_hidden_stays(kernel):
+    kernel.ok('let x = 5; let s = String::from("a b");')
+    kernel.fails("panic!(); let x = s.trim();")
+    assert kernel.ok("x").value == "5"
+
+
+@pytest.mark.parametrize("code", ['{ let a = 5; panic!("mid") }', 'unsafe { panic!("mid") }', 'match 5 { 1 => panic!("low"), _ => panic!("mid") }'])
+def test_a_block_that_never_ends_needs_no_type(kernel, code):
+    assert kernel.fails(code).error.startswith("panic: mid")
 
 
 def test_a_panic_keeps_variables_that_something_borrows_from(kernel):

@@ -55,6 +55,9 @@ pub(crate) struct Layout {
     /// level is opened between where they begin and where they are set for the last time: only there they are lost if
     /// the cell fails.
     pub(crate) reset: BTreeSet<String>,
+    /// Whether the final expression is not shown, since it has no value: it never ends, or is a macro that makes
+    /// statements.
+    pub(crate) silent: bool,
 }
 
 /// What happens to a variable at its store.
@@ -66,7 +69,7 @@ pub(crate) enum SiteMode {
     Boxed,
     /// It is a function, whose own type has no name: as a pointer of this type, it has one.
     Pointer(String),
-    /// It has been moved, or borrows from another: it ends with the cell.
+    /// It has been moved, borrows from another, or may not have got a value: it ends with the cell.
     Omit,
 }
 
@@ -160,8 +163,10 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn function(&mut self, plan: &CellPlan) {
         let statements = &plan.parsed.statements;
+        // A closure cannot give a variable its first value either.
+        let late = statements.iter().filter(|statement| statement.late).flat_map(|statement| &statement.binds);
         let held: Vec<Range<usize>> =
-            self.layout.reset.iter().filter_map(|name| held_together(statements, name)).collect();
+            self.layout.reset.iter().chain(late).filter_map(|name| held_together(statements, name)).collect();
         let mut levels: Vec<Vec<u32>> = Vec::new();
         let mut open: Vec<u32> = Vec::new();
         for take in plan.takes.iter().filter(|(name, _)| !self.layout.reset.contains(name)) {
@@ -279,14 +284,15 @@ impl Writer<'_> {
     }
 
     fn statement(&mut self, plan: &CellPlan, statement: &Statement) {
-        if statement.shown {
-            self.out.glue("match &(");
-        }
+        let displayed = plan.formats.value == Some(ValueFormat::Display);
+        let (before, behind) = match (statement.shown, self.layout.silent) {
+            (true, false) => ("match &(", if displayed { SHOW_DISPLAYED } else { SHOW }),
+            (true, true) => ("", ";"),
+            (false, _) => ("", ""),
+        };
+        self.out.glue(before);
         self.out.user(&plan.parsed.source, statement.range.clone());
-        if statement.shown {
-            let displayed = plan.formats.value == Some(ValueFormat::Display);
-            self.out.glue(if displayed { SHOW_DISPLAYED } else { SHOW });
-        }
+        self.out.glue(behind);
     }
 
     fn site(&mut self, name: &str) -> u32 {

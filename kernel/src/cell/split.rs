@@ -41,6 +41,8 @@ pub(crate) struct Statement {
     pub(crate) range: Range<usize>,
     /// The variables that it binds, if it is a `let`.
     pub(crate) binds: Vec<String>,
+    /// Whether they get their value later.
+    pub(crate) late: bool,
     /// Where the pattern of the `let` stands.
     pub(crate) pattern: Option<Range<usize>>,
     /// The names that it mentions.
@@ -199,8 +201,8 @@ impl Parsed {
                 bindings.collect(&local.pat, true);
                 let init = local.init.as_ref();
                 let statement = Statement {
-                    // A variable without a value yet may not have one at the end: it belongs to its own cell only.
-                    binds: if init.is_some() { bindings.names } else { Vec::new() },
+                    binds: bindings.names,
+                    late: init.is_none(),
                     pattern: Some(extent(&local.pat)),
                     borrows: init.is_some_and(|init| matches!(*init.expr, Expr::Reference(_))),
                     harmless: init.is_none_or(|init| init.diverge.is_none() && is_harmless(&init.expr)),

@@ -153,15 +153,17 @@ impl Attempt<'_> {
             || self.flatten(diagnostics)
             || self.drop_import(diagnostics)
             || self.resort_to_prelude(diagnostics)
+            || self.show_nothing(diagnostics)
             || self.leave_out_broken(diagnostics)
     }
 
     /// A variable that cannot be stored ends with the cell.
     fn give_up_stores(&mut self, diagnostics: &[Diagnostic], sites: &[Site]) -> bool {
-        let omitted = sites_to_omit(diagnostics, &self.layout.modes);
+        let omitted = sites_to_omit(diagnostics, &self.layout.modes, self.label);
         let statements = &self.plan.parsed.statements;
         let is_reset = |name: &String| statements.iter().any(|statement| statement.assigns.contains(name));
-        let moved = omitted.iter().filter(|(_, borrows)| !borrows).map(|(site, _)| &sites[*site as usize].name);
+        let moved = omitted.iter().filter(|(_, why)| matches!(why, Ended::Moved(_)));
+        let moved = moved.map(|(site, _)| &sites[*site as usize].name);
         let reset: Vec<String> =
             moved.filter(|name| is_reset(name) && !self.layout.reset.contains(*name)).cloned().collect();
         if !reset.is_empty() {
@@ -170,12 +172,12 @@ impl Attempt<'_> {
             self.built.ended.clear();
             return true;
         }
-        for (site, borrows) in &omitted {
-            self.layout.modes.insert(*site, SiteMode::Omit);
-            let why = if *borrows { Ended::Borrowed } else { Ended::Moved };
-            self.built.ended.insert(sites[*site as usize].name.clone(), why(self.label.to_owned()));
+        let is_new = !omitted.is_empty();
+        for (site, why) in omitted {
+            self.layout.modes.insert(site, SiteMode::Omit);
+            self.built.ended.insert(sites[site as usize].name.clone(), why);
         }
-        !omitted.is_empty()
+        is_new
     }
 
     /// Levels may be what the borrow checker objects to; then there have to be fewer.
@@ -188,7 +190,8 @@ impl Attempt<'_> {
         };
         let is_worth_it = errors(diagnostics).any(is_about_borrowing);
         if is_worth_it {
-            self.layout = Layout { form, optimized: self.layout.optimized, ..Layout::default() };
+            let Layout { optimized, silent, .. } = self.layout;
+            self.layout = Layout { form, optimized, silent, ..Layout::default() };
             self.built.ended.clear();
         }
         is_worth_it
@@ -216,6 +219,16 @@ impl Attempt<'_> {
         self.plan.prelude.extend(found);
         self.plan.reserve = reserve;
         is_new
+    }
+
+    /// What stands where the final expression would be may have no value. If it never ends, rustc finds no type for it
+    /// in what the engine has written; if it is a macro that makes statements, rustc finds no expression.
+    fn show_nothing(&mut self, diagnostics: &[Diagnostic]) -> bool {
+        let has_no_type = |error: &Diagnostic| error.code.as_deref() == Some("E0282") && error.primary().is_none();
+        let is_statements = |error: &Diagnostic| error.message.starts_with("expected expression, found");
+        let is_shown = !self.layout.silent && self.plan.parsed.statements.iter().any(|statement| statement.shown);
+        self.layout.silent |= is_shown && errors(diagnostics).any(|error| has_no_type(error) || is_statements(error));
+        is_shown && self.layout.silent
     }
 
     /// Names tell more often than rustc that a definition of an earlier cell is needed. One that is wrong by now must not
@@ -258,6 +271,10 @@ impl Attempt<'_> {
             let why = Ended::Unnameable { label: self.label.to_owned(), ty: ty.clone() };
             ended.insert(sites[*site as usize].name.clone(), why);
         }
+        // What a name means at the end of the cell is what counts.
+        let is_omitted = |site: &u32| self.layout.modes.get(site) == Some(&SiteMode::Omit);
+        let last = |name: &str| sites.iter().rposition(|site| site.name == name).map(|site| site as u32);
+        ended.retain(|name, _| last(name).is_some_and(|site| is_omitted(&site) || unnameable.contains_key(&site)));
         let discard = unnameable.into_keys().collect();
         Built { library, generated, types, discard, warnings, ended, dropped_uses, notes, link }
     }
@@ -274,13 +291,17 @@ fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
     diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error)
 }
 
-/// The stores that rustc refuses and that still happen, each with whether it is for borrowing rather than moving.
-fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>) -> Vec<(u32, bool)> {
+/// The stores that rustc refuses and that still happen, each with what ends its variable with the cell of this label.
+fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>, label: &str) -> Vec<(u32, Ended)> {
     errors(diagnostics)
         .filter_map(|error| {
             let site = *error.stores.first()?;
-            let moved = matches!(error.code.as_deref(), Some("E0382" | "E0381"));
-            (modes.get(&site) != Some(&SiteMode::Omit)).then_some((site, !moved))
+            let why = match error.code.as_deref() {
+                Some("E0382") => Ended::Moved,
+                Some("E0381") => Ended::Unset,
+                _ => Ended::Borrowed,
+            };
+            (modes.get(&site) != Some(&SiteMode::Omit)).then(|| (site, why(label.to_owned())))
         })
         .collect()
 }

@@ -5,6 +5,8 @@
 pub(crate) enum Ended {
     /// The cell of this label moved it.
     Moved(String),
+    /// It had no value yet at the end of the cell of this label.
+    Unset(String),
     /// It borrowed from another variable.
     Borrowed(String),
     /// Its type, of a closure for example, has no name.
@@ -31,6 +33,9 @@ impl Ended {
         match self {
             Ended::Moved(label) => format!(
                 "`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"
+            ),
+            Ended::Unset(label) => format!(
+                "`{name}` need not have got a value by the end of {label}, so it ended there; give it one where it is declared"
             ),
             Ended::Borrowed(label) => format!(
                 "`{name}` of {label} borrows from something that ends with its cell, so it ended too; keep an owned value, such as a clone, instead"
