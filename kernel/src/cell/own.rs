@@ -21,7 +21,11 @@ impl<'a> Own<'a> {
 
     /// What an `impl` is about: the notebook's types that it is for; if it is for a foreign type, the notebook's types and
     /// traits in its header; and if there are none, since an import has brought them, the header as it is.
-    pub(crate) fn subjects<'b>(&self, self_type: &'b BTreeSet<String>, header: &'b BTreeSet<String>) -> BTreeSet<&'b str>
+    pub(crate) fn subjects<'b>(
+        &self,
+        self_type: &'b BTreeSet<String>,
+        header: &'b BTreeSet<String>,
+    ) -> BTreeSet<&'b str>
     where
         'a: 'b,
     {
@@ -42,17 +46,14 @@ impl<'a> Own<'a> {
         'a: 'b,
     {
         let mut found = BTreeSet::new();
-        let mut aliases: BTreeSet<&str> = BTreeSet::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut pending: Vec<&'b str> = names.iter().map(String::as_str).collect();
         while let Some(name) = pending.pop() {
-            match self.items.get(name) {
-                Some(item) if item.kind == ItemKind::Alias => {
-                    if aliases.insert(name) {
-                        pending.extend(item.mentions.iter().map(String::as_str));
-                    }
-                }
-                Some(_) => drop(found.insert(name)),
-                None => {}
+            let Some(item) = self.items.get(name).filter(|_| seen.insert(name)) else { continue };
+            if item.kind == ItemKind::Alias {
+                pending.extend(item.mentions.iter().map(String::as_str));
+            } else {
+                found.insert(name);
             }
         }
         found

@@ -110,7 +110,10 @@ mod tests {
         for (before, after) in [
             ("struct P { x: u8 }", "/// Doc.\n#[derive(Debug)]\nstruct P {\n    /// X.\n    x: u8, // x\n}"),
             ("trait T { fn a(&self) -> u8 { 1 } }", "trait T { /** A. */ fn a(&self) -> u8; }"),
-            ("impl Iterator for P { type Item = u8; fn next(&mut self) -> Option<u8> { None } }", "impl Iterator for P { type Item = u8; fn next(&mut self) -> Option<u8> { Some(1) } }"),
+            (
+                "impl Iterator for P { type Item = u8; fn next(&mut self) -> Option<u8> { None } }",
+                "impl Iterator for P { type Item = u8; fn next(&mut self) -> Option<u8> { Some(1) } }",
+            ),
             ("mod m { pub struct P; pub fn f() {} }", "mod m { fn g() { todo!() } pub struct P; }"),
         ] {
             assert_eq!(shape(before).text.replace(" , }", " }"), shape(after).text.replace(" , }", " }"));

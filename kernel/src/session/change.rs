@@ -220,7 +220,8 @@ mod tests {
         check_outdated(&[iterators], &types, "#[derive(Debug)] struct A { n: u8 }", &[]);
         let next = "impl Iterator for A { type Item = u8; fn next(&mut self) -> Option<u8> { Some(1) } }";
         check_outdated(&[iterators], &types, next, &[]);
-        let other = "use std::ops::Mul; struct M; impl Mul<A> for M { type Output = M; fn mul(self, _: A) -> M { self } }";
+        let other =
+            "use std::ops::Mul; struct M; impl Mul<A> for M { type Output = M; fn mul(self, _: A) -> M { self } }";
         check_outdated(&[iterators, other], &["A", "B", "M"], "struct B;", &["B"]);
         check_outdated(&["trait T { fn a(&self) {} }"], &["Box<dyn T>"], "trait T { fn a(&self) { todo!() } }", &[]);
         check_outdated(&["mod m { pub struct P; fn f() {} }"], &["m::P"], "mod m { pub struct P; fn g() {} }", &[]);
