@@ -20,7 +20,7 @@ impl<'a> Own<'a> {
     }
 
     /// What an `impl` is about: the notebook's types that it is for; if it is for a foreign type, the notebook's types and
-    /// traits in its header; and if there are none, since an import has brought them, the header as it is.
+    /// traits in its header; and if there are none, those of its modules, which an import must have brought.
     pub(crate) fn subjects<'b>(
         &self,
         self_type: &'b BTreeSet<String>,
@@ -37,7 +37,11 @@ impl<'a> Own<'a> {
         if !subjects.is_empty() {
             return subjects;
         }
-        header.iter().map(String::as_str).filter(|name| syn::parse_str::<syn::Ident>(name).is_ok()).collect()
+        header.iter().map(String::as_str).filter(|name| self.is_in_a_module(name)).collect()
+    }
+
+    fn is_in_a_module(&self, name: &str) -> bool {
+        self.items.values().any(|item| matches!(&item.kind, ItemKind::Module { defines } if defines.contains(name)))
     }
 
     /// The notebook's definitions among these names; in the place of an alias, those that it stands for.
