@@ -68,6 +68,7 @@ VALUES = {
         "7",
     ),
     "a function after a variable of its name": (["let add = 5;", "fn add(a: u8, b: u8) -> u8 { a + b }\nadd(1, 2)", "add(2, 3)"], "5"),
+    "values without a size": (["mod m { #[derive(Debug)] pub struct Unit; }\nlet all = ..; let none: Option<std::convert::Infallible> = None; let unit = m::Unit; let data = std::marker::PhantomData::<u8>;", "(all, none, unit, data)"], "(.., None, Unit, PhantomData<u8>)"),
     "a function in a variable": (["fn double(x: u8) -> u8 { 2 * x }\nlet f = double;", "f(4)"], "8"),
     "a name of the prelude that a glob brings too": (["mod mine { pub fn sleep(n: u8) -> u8 { n } }", "use mine::*;", "sleep(3)"], "3"),
     "a name of the prelude beside a glob": (["mod mine { pub fn other(n: u8) -> u8 { n } }", "use mine::*;", "sleep(0.001).await; other(3)"], "3"),

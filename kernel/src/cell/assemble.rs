@@ -47,9 +47,6 @@ pub(crate) enum Form {
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     pub(crate) form: Form,
-    /// Whether rustc will optimize, so that it must be kept from storing a constant where a variable was, whose type it
-    /// would abbreviate.
-    pub(crate) optimized: bool,
     pub(crate) modes: BTreeMap<u32, SiteMode>,
     /// Variables that are moved and then given a new value. A closure cannot hand that to the level around it, so no
     /// level is opened between where they begin and where they are set for the last time: only there they are lost if
@@ -305,16 +302,13 @@ impl Writer<'_> {
         for &site in sites.iter().rev() {
             let name = &self.sites[site as usize].name;
             let raw = raw(name);
-            let call = match self.layout.modes.get(&site).unwrap_or(&SiteMode::Keep) {
-                SiteMode::Keep if self.layout.optimized => {
-                    format!("__boucle.put({site}, {name:?}, ::asyncio::cell::keep({raw}));")
-                }
-                SiteMode::Keep => format!("__boucle.put({site}, {name:?}, {raw});"),
-                SiteMode::Boxed => format!("__boucle.put({site}, {name:?}, ::asyncio::cell::coroutine({raw}));"),
-                SiteMode::Pointer(ty) => format!("__boucle.put({site}, {name:?}, {raw} as {ty});"),
+            let value = match self.layout.modes.get(&site).unwrap_or(&SiteMode::Keep) {
+                SiteMode::Keep => raw,
+                SiteMode::Boxed => format!("::asyncio::cell::coroutine({raw})"),
+                SiteMode::Pointer(ty) => format!("{raw} as {ty}"),
                 SiteMode::Omit => continue,
             };
-            self.out.store(site, &call);
+            self.out.store(site, &format!("__boucle.put({site}, {name:?}, ::asyncio::cell::keep({value}));"));
         }
     }
 

@@ -1,9 +1,9 @@
 //! Reads the types of a cell's variables from the MIR that rustc prints: no annotation and no second pass are needed.
 //! Called by `rustc` after a successful compilation.
 //!
-//! Variables are stored by calls of `Scope::put`, and types that are asked for are those of `Scope::probe`'s calls, whose last argument is a local; the locals' declarations name their
-//! types with public paths. Where the argument is a constant all the same, the call's own type argument has to do, whose
-//! paths are abbreviated.
+//! Variables are stored by calls of `Scope::put`, and types that are asked for are those of `Scope::probe`'s calls. The last
+//! argument of both is a local, a `Kept<T>`; the locals' declarations name their types with public paths. Should the argument
+//! be a constant all the same, the call's own type argument has to do, whose paths are abbreviated.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,11 +19,16 @@ pub(crate) fn stored_types(mir: &str) -> BTreeMap<u32, String> {
             locals.insert(local, ty);
         } else if let Some((site, argument, fallback)) = store(line) {
             let local = argument.strip_prefix("move ").or_else(|| argument.strip_prefix("copy "));
-            let ty = local.and_then(|local| locals.get(local)).copied().unwrap_or(fallback);
+            let ty = local.and_then(|local| kept_type(locals.get(local)?)).unwrap_or(fallback);
             types.insert(site, with_never_named(ty));
         }
     }
     types
+}
+
+/// `asyncio::cell::Kept<u8>` → `u8`
+fn kept_type(ty: &str) -> Option<&str> {
+    ty.strip_prefix("asyncio::cell::Kept<")?.strip_suffix('>')
 }
 
 /// The type with `!` in a form that may be written anywhere.
@@ -112,12 +117,12 @@ mod tests {
         let mir = r#"
 fn boucle_cell(_1: &Scope) -> Result<(), Box<dyn Any + Send>> {
     let _5: ();
-    let mut _8: std::collections::HashMap<i32, std::string::String>;
+    let mut _8: asyncio::cell::Kept<std::collections::HashMap<i32, std::string::String>>;
         _5 = Scope::put::<HashMap<i32, String>>(copy _1, const 4_u32, const "m", move _8) -> [return: bb4, unwind: bb28];
         _5 = Scope::put::<Box<dyn Fn(i32) -> i32>>(copy _1, const 5_u32, const "f", copy _8) -> [return: bb4, unwind: bb28];
 }
 fn boucle_cell::{closure#0}(_1: {closure@In[1]:7:36: 7:38}) -> () {
-    let mut _8: [u8; 3];
+    let mut _8: asyncio::cell::Kept<[u8; 3]>;
         _5 = Scope::put::<[u8; 3]>(copy ((*_1).0: &Scope), const 6_u32, const "a", move _8) -> [return: bb4, unwind continue];
         _5 = Scope::put::<i32>(copy _1, const 7_u32, const "n", const 5_i32) -> [return: bb4, unwind continue];
 }"#;

@@ -73,7 +73,7 @@ pub(super) async fn build(
 ) -> Result<Built, Refusal> {
     let opt_level =
         opt_level.unwrap_or_else(|| u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops)));
-    let layout = Layout { optimized: opt_level > 0, ..Layout::default() };
+    let layout = Layout::default();
     let mut attempt = Attempt { plan, label, layout, built: Built::default(), refused: None };
     loop {
         let (generated, sites) = assemble(attempt.plan, &attempt.layout);
@@ -190,8 +190,7 @@ impl Attempt<'_> {
         };
         let is_worth_it = errors(diagnostics).any(is_about_borrowing);
         if is_worth_it {
-            let Layout { optimized, silent, .. } = self.layout;
-            self.layout = Layout { form, optimized, silent, ..Layout::default() };
+            self.layout = Layout { form, silent: self.layout.silent, ..Layout::default() };
             self.built.ended.clear();
         }
         is_worth_it

@@ -121,11 +121,11 @@ impl Scope {
     }
 
     /// Never runs: the compiler is asked for the type of the value.
-    pub fn probe<T: ?Sized>(&self, _site: u32, _name: &str, _value: &T) {}
+    pub fn probe<T>(&self, _site: u32, _name: &str, _value: Kept<T>) {}
 
     /// Stores a variable. The first store of a name in a cell counts: cells store the innermost variable first.
-    pub fn put<T: 'static>(&self, site: u32, name: &str, value: T) {
-        self.put_any(site, name, Variable { value: Box::new(value), type_name: type_name::<T>() });
+    pub fn put<T: 'static>(&self, site: u32, name: &str, kept: Kept<T>) {
+        self.put_any(site, name, Variable { value: Box::new(kept.value), type_name: type_name::<T>() });
     }
 
     fn put_any(&self, site: u32, name: &str, value: Variable) {
@@ -169,10 +169,18 @@ pub fn result(bundle: Option<MimeBundle>) {
     }
 }
 
+/// A value on its way into the store. It has a size even where the value has none: rustc replaces what has none by a
+/// constant, of which it does not write the type in full.
+#[derive(Debug)]
+pub struct Kept<T> {
+    value: T,
+    _size: u8,
+}
+
 /// The value, through a call that rustc does not look into.
 #[inline(never)]
-pub fn keep<T>(value: T) -> T {
-    value
+pub fn keep<T>(value: T) -> Kept<T> {
+    Kept { value, _size: 0 }
 }
 
 /// Ends the cell as a `return` of the user's asks for; the value is dropped.
