@@ -281,13 +281,15 @@ def test_the_ecosystem(kernel):
 
 @pytest.mark.timeout(900)
 def test_crates_that_need_another_tokio_get_it_where_nothing_is_lost(start):
-    another = ':dep tokio = { version = "=1.53.1", features = ["time"] }'
+    another = ':dep tokio = { version = "1", features = ["tracing"] }'
     used = start()
     used.ok("let kept = 7;")
-    refused = used.fails(another, limit=BUILD)
-    assert "`tokio` 1.53.1" in refused.traceback and "`kept`" in refused.traceback and ":restart" in refused.traceback, refused.describe()
+    refused = used.fails(another, limit=600)
+    assert "`tokio`" in refused.traceback and "`kept`" in refused.traceback and ":restart" in refused.traceback, refused.describe()
     assert used.ok("kept").value == "7"
+    used.ok(':dep itoa = "1"', limit=BUILD)
+    assert used.ok("itoa::Buffer::new().format(kept).to_owned()").value == '"7"'
     fresh = start()
     fresh.ok(another, limit=600)
     assert fresh.ok("tokio::time::sleep(std::time::Duration::from_millis(1)).await;\nensure_future(async { 3 }).await").value == "3"
-    assert "1.53.1" in fresh.ok(":show_deps").shown[0]
+    assert "tracing" in fresh.ok(":show_deps").shown[0]

@@ -5,8 +5,10 @@
 //! of rustc's version, by renaming: so it is whole or absent, whoever builds at the same time. The workspace in which it
 //! was built stays: a notebook's crates are built there too, on top of the very same libraries (see `deps`).
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, io};
@@ -257,8 +259,48 @@ pub(super) fn collect(workshop: tempfile::TempDir, folder: &Path) -> io::Result<
         fs::copy(built.join(&name), draft.join(&name))?;
     }
     fs::copy(workspace.join("Cargo.lock"), draft.join("Cargo.lock"))?;
+    copy_fingerprint(&built.join(FINGERPRINTS), &draft.join(FINGERPRINTS))?;
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     fs::rename(workshop.keep(), folder)
+}
+
+/// By which cargo knows that what it has built is up to date.
+const FINGERPRINTS: &str = ".fingerprint";
+
+/// Makes sure that cargo finds the runtime's library in the workspace built, and as it was. It forgets, and removes, what it
+/// begins to build anew, even if it is stopped at once.
+pub(super) fn put_back(runtime: &Runtime) -> io::Result<()> {
+    let release = runtime.workspace().join("target").join("release");
+    for entry in fs::read_dir(runtime.dependencies())?.flatten() {
+        let there = release.join("deps").join(entry.file_name());
+        let ours = entry.metadata()?.ino();
+        if is_runtime(&entry.file_name()) && !fs::metadata(&there).is_ok_and(|there| there.ino() == ours) {
+            let _ = fs::remove_file(&there);
+            fs::hard_link(entry.path(), there)?;
+        }
+    }
+    copy_fingerprint(&runtime.folder.join(FINGERPRINTS), &release.join(FINGERPRINTS))
+}
+
+fn is_runtime(file: &OsStr) -> bool {
+    file.to_string_lossy().starts_with("libasyncio.")
+}
+
+/// Copies what cargo knows of the runtime's library, with the times, where it differs.
+fn copy_fingerprint(from: &Path, to: &Path) -> io::Result<()> {
+    let folders = fs::read_dir(from)?.flatten();
+    for folder in folders.filter(|folder| folder.file_name().to_string_lossy().starts_with("asyncio-")) {
+        let target = to.join(folder.file_name());
+        fs::create_dir_all(&target)?;
+        for file in fs::read_dir(folder.path())?.flatten() {
+            let (content, there) = (fs::read(file.path())?, target.join(file.file_name()));
+            if !fs::read(&there).is_ok_and(|there| there == content) {
+                fs::write(&there, content)?;
+                File::options().append(true).open(&there)?.set_modified(file.metadata()?.modified()?)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! 1. One process at a time writes into the workspace; it holds a lock.
-//! 2. The runtime is never built anew: its library in the workspace is the one that runs, or the bundle is refused.
+//! 2. The runtime is never built anew: its library in the workspace is the one that runs, or the bundle is refused. cargo
+//!    removes what it is about to build before it asks for it, so the library is put back before each build.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,12 +14,12 @@ use tokio::sync::watch;
 use super::artifacts::{Artifact, Direct, Message, Metadata, messages};
 use super::cargo::{self, Printed};
 use super::complaint::{condense, is_about_the_network};
-use super::local;
 use super::lock::Lock;
 use super::manifest;
 use super::progress::Progress;
 use super::request::Dependencies;
 use super::store::{Bundle, Store};
+use super::{local, wrapper};
 use crate::compile::runtime::{self, Runtime};
 
 /// The package of a bundle, in a workspace.
@@ -103,13 +104,13 @@ async fn find_or_build(
         return Ok(bundle);
     }
     let build = Build { runtime, workspace: &workspace, news };
+    runtime::put_back(runtime).map_err(failed)?;
     let metadata = build.resolve(wanted, lock).await?;
     build.check_runtime_versions()?;
     let direct = metadata.direct().map_err(DependencyError::NoLibrary)?;
     let packages = metadata.local_packages(&workspace);
     let state = local::state_of(&packages);
     let artifacts = build.compile(&direct, &state).await?;
-    build.check_runtime_library()?;
     let bundle = store.keep(key, &direct, &artifacts, (packages, state), &workspace).map_err(failed)?;
     if let Err(error) = store.prune() {
         tracing::warn!("cannot remove old bundles: {error}");
@@ -212,24 +213,6 @@ impl Build<'_> {
         artifacts_of(self.cargo(&arguments, state).await?)
     }
 
-    /// Makes sure that cargo has left the runtime's library as it is; otherwise puts it back.
-    fn check_runtime_library(&self) -> Result<(), DependencyError> {
-        let library = self.runtime.library();
-        let name = library.file_name().unwrap_or_default();
-        let release = self.workspace.join("target").join("release");
-        let ours = fs::read(&library).map_err(|cause| self.failed(cause))?;
-        if fs::read(release.join(name)).is_ok_and(|there| there == ours) {
-            return Ok(());
-        }
-        for folder in [release.join("deps"), release] {
-            let there = folder.join(name);
-            // It may be a link to the other one.
-            let _ = fs::remove_file(&there);
-            fs::copy(&library, there).map_err(|cause| self.failed(cause))?;
-        }
-        Err(DependencyError::OtherRuntime("other features of what `tokio` is built from".to_owned()))
-    }
-
     async fn cargo(&self, arguments: &[&str], state: &str) -> Result<Printed, DependencyError> {
         let toolchain = &self.runtime.toolchain;
         let printed = cargo::run(toolchain, self.workspace, arguments, state, self.news).await;
@@ -251,5 +234,11 @@ fn artifacts_of(Printed { succeeded, stdout, stderr }: Printed) -> Result<Vec<Ar
             Message::Diagnostic { .. } | Message::Other => {}
         }
     }
-    if succeeded { Ok(artifacts) } else { Err(DependencyError::Refused(condense(&stderr, &errors))) }
+    if succeeded {
+        Ok(artifacts)
+    } else if stderr.contains(wrapper::REFUSAL) || errors.iter().any(|error| error.contains(wrapper::REFUSAL)) {
+        Err(DependencyError::OtherRuntime("other features of what `tokio` is built from".to_owned()))
+    } else {
+        Err(DependencyError::Refused(condense(&stderr, &errors)))
+    }
 }

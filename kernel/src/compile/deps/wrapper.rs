@@ -1,8 +1,9 @@
 //! What cargo runs in rustc's place while it builds a bundle: this program itself, called by `main`, which becomes rustc.
 //!
-//! It adds two things. rustc is killed when its cargo is, which is killed when the kernel is. And a crate of the user's
+//! It does three things. rustc is killed when its cargo is, which is killed when the kernel is. And a crate of the user's
 //! own gets other symbols whenever its files have changed: the worker, which never unloads a library, may hold an
-//! earlier build of the crate, and the loader takes the first symbol of a name that it finds.
+//! earlier build of the crate, and the loader takes the first symbol of a name that it finds. And the runtime is not built
+//! again: that would overwrite what all other bundles are linked with.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,8 +11,12 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-/// The environment variable that makes this program act as rustc. It holds the state of the user's own crates.
+/// The environment variable that makes this program act as rustc. It holds the state of the user's own crates, or nothing
+/// while a runtime is built.
 pub(super) const VARIABLE: &str = "BOUCLE_RUSTC_METADATA";
+
+/// What is printed instead of building the runtime again.
+pub(super) const REFUSAL: &str = "these crates need another build of the runtime";
 
 /// Becomes rustc, if cargo has called this program in its place. Returns only if that was not so, or failed.
 pub(crate) fn become_rustc() -> Option<ExitCode> {
@@ -20,7 +25,12 @@ pub(crate) fn become_rustc() -> Option<ExitCode> {
     let rustc = arguments.next()?;
     let arguments: Vec<OsString> = arguments.collect();
     let mut command = Command::new(&rustc);
-    if is_local(&arguments) {
+    let builds_bundle = !metadata.is_empty();
+    if builds_bundle && compiles(&arguments, "asyncio") {
+        let _ = writeln!(io::stderr(), "{REFUSAL}");
+        return Some(ExitCode::FAILURE);
+    }
+    if builds_bundle && is_local(&arguments) {
         command.arg(format!("-Cmetadata={metadata}"));
     }
     #[cfg(target_os = "linux")]
@@ -34,8 +44,27 @@ pub(crate) fn become_rustc() -> Option<ExitCode> {
     Some(ExitCode::FAILURE)
 }
 
+fn compiles(arguments: &[OsString], name: &str) -> bool {
+    arguments.windows(2).any(|pair| pair[0] == "--crate-name" && pair[1] == name)
+}
+
 /// Whether a crate is compiled that comes neither from a registry nor from git: cargo caps the lints of those.
 fn is_local(arguments: &[OsString]) -> bool {
     arguments.iter().any(|argument| argument == "--crate-name")
         && !arguments.iter().any(|argument| argument == "--cap-lints")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_of_ones_own_are_told_from_others() {
+        let arguments = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert!(is_local(&arguments("--crate-name mine src/lib.rs")));
+        assert!(!is_local(&arguments("--crate-name regex src/lib.rs --cap-lints allow")));
+        assert!(!is_local(&arguments("-vV")));
+        assert!(compiles(&arguments("--crate-name asyncio src/lib.rs"), "asyncio"));
+        assert!(!compiles(&arguments("--crate-name mine --extern asyncio"), "asyncio"));
+    }
 }
