@@ -5,7 +5,8 @@
 //! of rustc's version, by renaming: so it is whole or absent, whoever builds at the same time. The workspace in which it
 //! was built stays: a notebook's crates are built there too, on top of the very same libraries (see `deps`).
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
@@ -293,14 +294,24 @@ fn copy_fingerprint(from: &Path, to: &Path) -> io::Result<()> {
     let folders = fs::read_dir(from)?.flatten();
     for folder in folders.filter(|folder| folder.file_name().to_string_lossy().starts_with("asyncio-")) {
         let target = to.join(folder.file_name());
+        if contents(&target).is_ok_and(|there| contents(&folder.path()).is_ok_and(|ours| ours == there)) {
+            continue;
+        }
+        // What does not belong there has to go, too: cargo repeats what a compilation once printed.
+        let _ = fs::remove_dir_all(&target);
         fs::create_dir_all(&target)?;
         for file in fs::read_dir(folder.path())?.flatten() {
-            let (content, there) = (fs::read(file.path())?, target.join(file.file_name()));
-            if !fs::read(&there).is_ok_and(|there| there == content) {
-                fs::write(&there, content)?;
-                File::options().append(true).open(&there)?.set_modified(file.metadata()?.modified()?)?;
-            }
+            let there = target.join(file.file_name());
+            fs::copy(file.path(), &there)?;
+            File::options().append(true).open(&there)?.set_modified(file.metadata()?.modified()?)?;
         }
     }
     Ok(())
+}
+
+/// The names of the files in a folder, and what they hold.
+fn contents(folder: &Path) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
+    fs::read_dir(folder)?
+        .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), fs::read(entry.path())?))))
+        .collect()
 }

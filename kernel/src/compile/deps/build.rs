@@ -236,7 +236,7 @@ fn artifacts_of(Printed { succeeded, stdout, stderr }: Printed) -> Result<Vec<Ar
     }
     if succeeded {
         Ok(artifacts)
-    } else if stderr.contains(wrapper::REFUSAL) || errors.iter().any(|error| error.contains(wrapper::REFUSAL)) {
+    } else if stderr.contains("could not compile `asyncio`") && stderr.contains(wrapper::REFUSAL) {
         Err(DependencyError::OtherRuntime("other features of what `tokio` is built from".to_owned()))
     } else {
         Err(DependencyError::Refused(condense(&stderr, &errors)))
