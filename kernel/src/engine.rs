@@ -3,6 +3,7 @@
 //! The engine owns the session, the compiler and the worker. A cell that rustc refuses, or that is interrupted before it
 //! runs, leaves the session as it was; a cell that fails while it runs leaves what it did before.
 
+mod attempt;
 mod build;
 mod commands;
 mod configuration;

@@ -5,6 +5,7 @@
 //! ranges of it, so that every byte that rustc complains about can be traced back to the cell it came from.
 
 mod assemble;
+mod bindings;
 mod complete;
 mod extent;
 mod failing;
@@ -12,6 +13,7 @@ mod failing;
 pub(crate) mod fuzz;
 mod item;
 mod item_macros;
+mod items;
 mod lexer;
 mod mentions;
 mod own;
