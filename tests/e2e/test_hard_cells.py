@@ -183,7 +183,7 @@ def test_methods_that_a_new_block_lacks_are_named(kernel):
 def test_a_variable_whose_type_is_out_of_reach_ends(kernel):
     kernel.ok("mod m { mod inner { pub struct Hidden; } pub fn make() -> inner::Hidden { inner::Hidden } }")
     kernel.ok("let hidden = m::make(); let other = 5;")
-    assert "is private" in kernel.fails("drop(hidden)").traceback
+    assert "`hidden` was dropped: its type" in kernel.fails("drop(hidden)").traceback
     assert kernel.ok("other").value == "5"
 
 

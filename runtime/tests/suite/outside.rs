@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use asyncio::subprocess::{DEVNULL, PIPE, STDOUT, create_subprocess_exec, create_subprocess_shell};
 use asyncio::{
@@ -305,20 +306,25 @@ fn signals_are_handled_in_the_loop() {
 fn threads_work_while_the_loop_goes_on() {
     limited(|| {
         let event_loop = fresh_loop();
-        let ticks = Rc::new(Cell::new(0));
-        let count = Rc::clone(&ticks);
+        // Each thread ends only once the loop has gone on beside it.
+        let ticks = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&ticks);
         let ticking = ensure_future(async move {
             loop {
-                sleep(0.002).await;
-                count.set(count.get() + 1);
+                sleep(0.001).await;
+                count.fetch_add(1, Ordering::SeqCst);
             }
         });
-        let work = || {
-            std::thread::sleep(Duration::from_millis(30));
-            42
+        let work = |ticks: Arc<AtomicU32>| {
+            move || {
+                while ticks.load(Ordering::SeqCst) < 3 {
+                    std::thread::yield_now();
+                }
+                42
+            }
         };
-        assert_eq!(event_loop.run_until_complete(gather([to_thread(work), to_thread(work)])), [42, 42]);
-        assert!(ticks.get() > 3, "{} ticks", ticks.get());
+        let (one, two) = (to_thread(work(Arc::clone(&ticks))), to_thread(work(ticks)));
+        assert_eq!(event_loop.run_until_complete(gather([one, two])), [42, 42]);
         ticking.cancel();
         let fails = || -> i32 { panic!("far away") };
         assert_eq!(raised(|| event_loop.run_until_complete(to_thread(fails))), "panic: far away");
