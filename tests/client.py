@@ -161,6 +161,7 @@ class Kernel:
         for socket in self.sockets.values():
             self.poller.register(socket, zmq.POLLIN)
         self.requests = {}
+        self.state = None  # what the kernel seems to do: front ends show the last status, whichever request it belongs to
         self.strict = False
         limit = time.monotonic() + LIMIT
         hello = None
@@ -176,6 +177,11 @@ class Kernel:
         self.handshakes, self.requests = set(self.requests), {}
         self.managers_own = set()
         self.strict = not self.lenient
+
+    @property
+    def running(self):
+        """The cells that have begun and not ended."""
+        return [request for request in self.requests.values() if request.kind == "execute_request" and request.busy and request.idle is None]
 
     @property
     def pid(self):
@@ -292,9 +298,12 @@ class Kernel:
         kind, content, parent = message["msg_type"], message["content"], message["parent_header"].get("msg_id")
         require(isinstance(message["header"]["date"], datetime.datetime), "a date that jupyter_client cannot read", message)
         require(message["header"]["version"].startswith("5."), "not protocol 5", message)
+        if channel == "iopub" and kind == "status":
+            self.state = content["execution_state"]
         if channel == "iopub" and not parent:
             welcome = kind == "iopub_welcome" or (kind == "status" and content["execution_state"] == "starting")
-            require(welcome, "an iopub message without parent", message)
+            reminder = kind == "status" and content["execution_state"] == "busy" and self.running
+            require(welcome or reminder, "an iopub message without parent", message)
             return
         # The manager's session is a copy of the client's: it uses the same ids again.
         about = message["parent_header"]["msg_type"]

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
-use crate::dispatch::{Channel, receive};
+use crate::dispatch::{Channel, Running, receive, shell};
 use crate::engine::Engine;
 use crate::handlers::Context;
 use crate::lifecycle::{Interrupt, Signals, Stop, leave_sigint_to_the_kernel, watch_parent};
@@ -89,6 +89,7 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(watch_parent(stop.clone()));
 
     let context = Rc::new(Context { connection, interrupt, stop });
+    let running = Running::default();
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
         let (sender, requests) = mpsc::unbounded_channel();
         spawn_local(receive(router.receiver, Rc::clone(&wire), sender));
@@ -97,13 +98,14 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
             outbox: outbox.clone(),
             replies: router.sender,
             context: Rc::clone(&context),
+            running: running.clone(),
         };
         (channel, requests)
     };
     let (control, control_requests) = channel(control);
     let (shell, shell_requests) = channel(shell);
     let control = spawn_local(control.serve_control(control_requests));
-    let engine = shell.serve_shell(shell_requests, engine).await;
+    let engine = shell::serve(shell, shell_requests, engine).await;
 
     if timeout(ENGINE_LIMIT, engine.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end within {ENGINE_LIMIT:?}");

@@ -133,6 +133,34 @@ def test_control_answers_while_a_cell_runs(kernel):
     kernel.done(running)
 
 
+@pytest.mark.parametrize("code", ['println!("go"); sleep(60).await;', 'println!("go"); loop {}'])
+def test_whatever_needs_no_cell_is_answered_while_one_runs(kernel, code):
+    running, queued = kernel.submit(code), kernel.submit("1 + 1")
+    kernel.printed(running, "go\n")
+    questions = {
+        "kernel_info_request": {}, "comm_info_request": {}, "connect_request": {},
+        "is_complete_request": {"code": "fn f() {"}, "complete_request": {"code": "prin", "cursor_pos": 4},
+        "inspect_request": {"code": "println", "cursor_pos": 3}, "history_request": {"hist_access_type": "tail", "n": 3},
+    }
+    for kind, content in questions.items():
+        assert kernel.ask(kind, content, limit=5.0).reply["status"] in ("ok", "incomplete")
+        kernel.pump(lambda: kernel.state == "busy", 5.0)
+    kernel.ask("kernel_info_request", channel="control")
+    kernel.pump(lambda: kernel.state == "busy", 5.0)
+    assert not running.done and not queued.busy
+    kernel.interrupt()
+    kernel.done(running, queued)
+    assert running.reply["ename"] == "KeyboardInterrupt" and queued.status == "aborted"
+    assert kernel.state == "idle"
+
+
+def test_questions_do_not_count_among_what_an_error_aborts(kernel):
+    failing, question, cell = kernel.submit('sleep(0.2).await; panic!("x")'), kernel.send("is_complete_request", {"code": "1"}), kernel.submit("1")
+    kernel.done(failing, question, cell)
+    assert question.reply["status"] == "complete" and cell.status == "aborted"
+    assert kernel.ok("2").value == "2"
+
+
 def test_the_heartbeat_echoes(kernel):
     context = zmq.Context()
     with context.socket(zmq.REQ) as socket:

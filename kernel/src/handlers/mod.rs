@@ -23,9 +23,9 @@ pub(crate) struct Context {
     pub(crate) stop: Stop,
 }
 
-/// Answers every request but `execute_request`s on shell. `None` means that the message gets no
+/// Answers every request but `execute_request`s on shell, also while cells run. `None` means that the message gets no
 /// reply.
-pub(crate) fn answer(incoming: &Incoming, context: &Context, publisher: &Publisher) -> Option<Value> {
+pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &Publisher) -> Option<Value> {
     let request = match &incoming.request {
         Ok(request) => request,
         Err(error) => return Some(invalid(&incoming.msg_type, error)),

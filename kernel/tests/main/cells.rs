@@ -71,7 +71,6 @@ fn a_failure_aborts_the_cells_that_were_sent_already() {
         let mut client = Client::connect(&connection).await;
         let failing = execute(&mut client, FAILS).await;
         let second = execute(&mut client, "1").await;
-        let info = client.shell.request("kernel_info_request", json!({})).await;
         let third = execute(&mut client, "1").await;
 
         let reply = client.shell.reply_to(&failing).await;
@@ -79,12 +78,11 @@ fn a_failure_aborts_the_cells_that_were_sent_already() {
         assert!(reply["ename"].is_string() && reply["evalue"].is_string());
         assert!(reply["traceback"].is_array());
         assert_eq!(client.shell.reply_to(&second).await["status"], "aborted");
-        assert_eq!(client.shell.reply_to(&info).await["status"], "ok");
         let reply = client.shell.reply_to(&third).await;
         assert_eq!((&reply["status"], &reply["execution_count"]), (&json!("aborted"), &json!(1)));
 
         assert_eq!(output_types(&mut client, &failing).await, ["execute_input", "error"]);
-        for aborted in [second, info, third] {
+        for aborted in [second, third] {
             assert_eq!(client.outputs(&aborted).await, []);
         }
         let later = client.shell.ask("execute_request", json!({"code": "1"})).await;
