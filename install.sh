@@ -251,7 +251,7 @@ play_lesson() {
     step "Running the first lesson, cell by cell"
     see_prefix
     "$python" "$here/notebooks/play.py" "$here/notebooks/event-loop.ipynb" ||
-        fail "the lesson did not run as it should" "see above; \`./install.sh test\` may tell more"
+        fail "the lesson did not run as it should" "see above; \`'$program' doctor\` checks this machine"
 }
 
 # ---- the commands ---------------------------------------------------------------------------------------------------

@@ -45,6 +45,13 @@ class Installation:
         return self.prefix / "share/boucle/bin/boucle"
 
     @property
+    def build(self):
+        """cargo's options and environment with which nothing is compiled that this installation was built from."""
+        if self.output is None:
+            return ["--profile", "dev"], {"CARGO_TARGET_DIR": str(ROOT / "target")}
+        return ["--profile", "release"], {"CARGO_TARGET_DIR": self.environment["BOUCLE_TARGET_DIR"]}
+
+    @property
     def kernelspec(self):
         return self.prefix / "share/jupyter/kernels/boucle"
 

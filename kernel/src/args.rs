@@ -24,9 +24,9 @@ pub(crate) enum Command {
     Install {
         #[command(flatten)]
         target: Target,
-        /// What front ends call the kernel
-        #[arg(long, default_value = "Rust (Boucle)")]
-        display_name: String,
+        /// What front ends call the kernel: "Rust (Boucle)", or another one for another --name
+        #[arg(long, value_name = "TEXT")]
+        display_name: Option<String>,
         /// Take the place of another program's kernel of the same name
         #[arg(long)]
         replace: bool,
@@ -36,6 +36,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Check what notebooks need on this machine, and say what to do
+    Doctor,
     /// Build what cells run on, so that the first notebook need not wait for it
     Runtime,
     /// Run a shell command until standard input ends; kernels call this

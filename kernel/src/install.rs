@@ -2,7 +2,7 @@
 //! `kernel.json` and logos. Called by `main`.
 
 mod places;
-mod spec;
+pub(crate) mod spec;
 
 use std::fs;
 use std::io::{self, Write};
@@ -52,13 +52,14 @@ pub(crate) enum InstallError {
 /// Writes the kernelspec. Doing it again changes nothing but what differs.
 pub(crate) fn install(
     target: &Target,
-    display_name: &str,
+    display_name: Option<&str>,
     replace: bool,
     out: &mut dyn Write,
 ) -> Result<(), InstallError> {
     let name = kernel_name(&target.name)?;
     let folder = places::kernels_folder(&target.place)?.join(&name);
     let program = spec::program().map_err(InstallError::Program)?;
+    let display_name = display_name.map_or_else(|| spec::display_name(&name), str::to_owned);
     if let Owner::Other(program) = owner_of(&folder) {
         if !replace {
             return Err(InstallError::Taken { folder, program });
@@ -67,7 +68,7 @@ pub(crate) fn install(
         remove(&folder)?;
     }
     fs::create_dir_all(&folder).map_err(|source| InstallError::Write { path: folder.clone(), source })?;
-    let json = spec::kernel_json(&program, display_name);
+    let json = spec::kernel_json(&program, &display_name);
     let mut changed = false;
     // `kernel.json` comes last: Jupyter ignores a folder without one, so it never sees a part.
     for (file, content) in LOGOS.into_iter().chain([(KERNEL_JSON, json.as_bytes())]) {

@@ -1,10 +1,11 @@
 //! `boucle`: a Jupyter kernel for Rust whose event loop lives across cells.
-//! Jupyter calls `boucle kernel FILE`; users call `boucle install` and `boucle uninstall`.
+//! Jupyter calls `boucle kernel FILE`; users call `boucle install`, `boucle doctor` and `boucle uninstall`.
 
 mod args;
 mod cell;
 mod compile;
 mod dispatch;
+mod doctor;
 mod engine;
 mod error;
 mod handlers;
@@ -22,6 +23,7 @@ mod worker;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -50,9 +52,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             kernel::run(&connection_file)?;
         }
         Command::Install { target, display_name, replace } => {
-            install::install(&target, &display_name, replace, &mut out)?
+            install::install(&target, display_name.as_deref(), replace, &mut out)?
         }
         Command::Uninstall { target } => install::uninstall(&target, &mut out)?,
+        Command::Doctor => {
+            let can_run = doctor::run(&mut out).context("cannot say what was found")?;
+            return Ok(if can_run { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Runtime => {
             let runtime = compile::runtime::ensure(&mut |line| drop(writeln!(out, "{line}")))?;
             writeln!(out, "cells run on {}", runtime.folder.display())?;

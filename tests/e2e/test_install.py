@@ -8,7 +8,10 @@ import subprocess
 import sys
 import sysconfig
 
+import nbformat
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
 
 import conftest
 import lesson
@@ -106,6 +109,39 @@ def make_jupyter(folder):
     for script in (jupyter, lab):
         script.chmod(0o755)
     return folder / "bin"
+
+
+@pytest.mark.timeout(300)
+def test_cargo_install(installation, tmp_path):
+    """The way of people who know cargo: the kernelspec starts the program where cargo has put it."""
+    profile, env = installation.build
+    subprocess.run(["cargo", "install", "--locked", "--path", conftest.ROOT / "kernel", "--root", tmp_path, *profile], env=os.environ | env, check=True, timeout=280)
+    program = tmp_path / "bin/boucle"
+    made = subprocess.run([program, "install", "--prefix", tmp_path / "prefix"], check=True, capture_output=True, text=True)
+    assert f"it runs {program}\n" in made.stdout
+    spec = json.loads((tmp_path / "prefix/share/jupyter/kernels/boucle/kernel.json").read_text())
+    assert spec["argv"] == [str(program), "kernel", "{connection_file}"]
+
+
+def test_several_names_side_by_side(installation, tmp_path, monkeypatch):
+    """One of them for notebooks that say `rust`; each is removed by its name."""
+    boucle = [installation.program, "install", "--prefix", tmp_path]
+    for options in ([], ["--name", "rust"], ["--name", "next"], ["--name", "Mine", "--display-name", "Rust for me"]):
+        subprocess.run([*boucle, *options], check=True)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share/jupyter"))
+
+    def found():
+        specs = KernelSpecManager().get_all_specs().items()
+        return {name: about["spec"]["display_name"] for name, about in specs if about["resource_dir"].startswith(str(tmp_path))}
+
+    names = {"boucle": "Rust (Boucle)", "rust": "Rust", "next": "Rust (next)", "mine": "Rust for me"}
+    assert found() == names
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")], metadata={"kernelspec": {"name": "rust", "display_name": "Rust", "language": "rust"}})
+    NotebookClient(notebook, timeout=60).execute()
+    assert notebook.cells[0].outputs[0]["data"]["text/plain"] == "42"
+    for name in names:
+        subprocess.run([installation.program, "uninstall", "--prefix", tmp_path, "--name", name], check=True)
+    assert found() == {} and list(tmp_path.rglob("*.*")) == []
 
 
 def test_uninstall_removes_the_default_build_folder_too(fresh, tmp_path):

@@ -41,13 +41,18 @@ impl Default for Bounds {
 }
 
 /// The folder of all runtimes.
-pub(super) fn runtimes(root: &Path) -> PathBuf {
+pub(crate) fn runtimes(root: &Path) -> PathBuf {
     root.join("runtime")
 }
 
 /// The folder of what was compiled for them.
 pub(super) fn cells(root: &Path) -> PathBuf {
     root.join("cells")
+}
+
+/// What kernels keep in the cache folder; others may keep something there, too.
+pub(crate) fn parts_of(root: &Path) -> impl Iterator<Item = PathBuf> {
+    [runtimes(root), cells(root)].into_iter()
 }
 
 /// Removes runtimes that were not used for long, what was compiled for runtimes that are no more, what killed sessions

@@ -16,7 +16,9 @@ use std::{env, io};
 
 use super::cache::Cache;
 use super::lease::Lease;
-use super::prune::{self, WORKSHOP};
+use super::prune::WORKSHOP;
+pub(crate) use super::prune::{parts_of, runtimes};
+
 use super::toolchain::{Toolchain, ToolchainError};
 
 mod files {
@@ -162,7 +164,7 @@ fn remove_abandoned(parent: &Path) {
 
 /// The folder of all runtimes.
 fn parent_folder() -> PathBuf {
-    prune::runtimes(&cache_folder())
+    runtimes(&cache_folder())
 }
 
 /// The file that is locked by who builds a runtime.

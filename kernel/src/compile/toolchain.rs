@@ -68,13 +68,15 @@ fn host_of(version: &str) -> &str {
 
 /// A program on PATH or, for a kernel started from a desktop without the user's PATH, in cargo's folder.
 fn find_program(name: &str) -> Option<PathBuf> {
-    let on_path = env::var_os("PATH").unwrap_or_default();
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    env::split_paths(&on_path)
-        .chain(cargo_home.map(|home| home.join("bin")))
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
+    on_path(name).or_else(|| Some(cargo_home?.join("bin").join(name)).filter(|program| program.is_file()))
+}
+
+/// A program on PATH.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 fn ask(rustc: &Path, arguments: &[&str]) -> Result<String, ToolchainError> {

@@ -12,6 +12,9 @@ use super::KERNEL_JSON;
 /// Marks a kernelspec as ours: the argument before `{connection_file}`.
 const SUBCOMMAND: &str = "kernel";
 
+/// What Jupyter puts the kernelspec's own folder in the place of.
+const RESOURCES: &str = "{resource_dir}";
+
 /// Whose kernelspec a folder holds.
 pub(super) enum Owner {
     Nobody,
@@ -33,25 +36,62 @@ pub(super) fn kernel_json(program: &Path, display_name: &str) -> String {
     format!("{spec:#}\n")
 }
 
+/// What front ends call a kernel of this name, unless the user says otherwise. Several may stand side by side in a
+/// launcher. Notebooks that were made with the usual kernel for Rust say `rust` and "Rust".
+pub(super) fn display_name(name: &str) -> String {
+    match name {
+        "boucle" => "Rust (Boucle)".to_owned(),
+        "rust" => "Rust".to_owned(),
+        other => format!("Rust ({other})"),
+    }
+}
+
+/// What a kernelspec starts.
+#[derive(Debug)]
+pub(crate) struct Kernelspec {
+    /// As it stands there: a path, a name, or with `{resource_dir}` for the kernelspec's own folder.
+    pub(crate) program: String,
+    subcommand: String,
+}
+
+impl Kernelspec {
+    /// Reads the kernelspec in `folder`. One that is not understood starts a program without name.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub(crate) fn read(folder: &Path) -> io::Result<Kernelspec> {
+        let spec: Value = serde_json::from_slice(&fs::read(folder.join(KERNEL_JSON))?).unwrap_or_default();
+        let argument = |index: usize| spec["argv"][index].as_str().unwrap_or_default().to_owned();
+        Ok(Kernelspec { program: argument(0), subcommand: argument(1) })
+    }
+
+    /// Whether it starts a Boucle. Not compared with our own path: the program may have moved since.
+    pub(crate) fn is_ours(&self) -> bool {
+        let name = Path::new(&self.program).file_stem();
+        let ours = name.is_some_and(|name| name.to_string_lossy().starts_with("boucle"));
+        ours && self.subcommand == SUBCOMMAND
+    }
+
+    /// The program that Jupyter starts, for a kernelspec in this folder.
+    pub(crate) fn starts(&self, folder: &Path) -> PathBuf {
+        self.program.replace(RESOURCES, &folder.to_string_lossy()).into()
+    }
+}
+
 /// Looks at the kernelspec in `folder`. One that cannot be read counts as another program's, so
 /// that it is not removed by mistake.
 pub(super) fn owner_of(folder: &Path) -> Owner {
-    let text = match fs::read(folder.join(KERNEL_JSON)) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Owner::Nobody,
-        Err(error) => return Owner::Other(error.to_string()),
-    };
-    let spec: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let argument = |index: usize| spec["argv"][index].as_str().unwrap_or_default();
-    // Not compared with our own path: the program may have moved since.
-    let name = Path::new(argument(0)).file_stem();
-    let ours = name.is_some_and(|name| name.to_string_lossy().starts_with("boucle"));
-    if ours && argument(1) == SUBCOMMAND { Owner::Boucle } else { Owner::Other(argument(0).to_owned()) }
+    match Kernelspec::read(folder) {
+        Ok(spec) if spec.is_ours() => Owner::Boucle,
+        Ok(spec) => Owner::Other(spec.program),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Owner::Nobody,
+        Err(error) => Owner::Other(error.to_string()),
+    }
 }
 
 /// The absolute path of this program, as the user has called it where possible: the path behind
 /// a symbolic link may have a version in it and be gone after an update.
-pub(super) fn program() -> io::Result<PathBuf> {
+pub(crate) fn program() -> io::Result<PathBuf> {
     let real = env::current_exe()?;
     Ok(as_called().filter(|called| is_same_file(called, &real)).unwrap_or(real))
 }

@@ -26,7 +26,7 @@ fn check(prefix: &TempDir, result: Result<(), InstallError>, out: Vec<u8>, expec
 #[track_caller]
 fn check_install(prefix: &TempDir, name: &str, replace: bool, expected: Expect) {
     let mut out = Vec::new();
-    let result = install(&target(prefix, name), "Rust (Boucle)", replace, &mut out);
+    let result = install(&target(prefix, name), None, replace, &mut out);
     check(prefix, result, out, expected);
 }
 
@@ -107,7 +107,7 @@ fn another_programs_kernel_is_only_replaced_when_asked() {
         "rust",
         true,
         expect![[r#"
-            installed kernel `rust` ("Rust (Boucle)") in PREFIX/share/jupyter/kernels/rust
+            installed kernel `rust` ("Rust") in PREFIX/share/jupyter/kernels/rust
             it runs PROGRAM
         "#]],
     );
