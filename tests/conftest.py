@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import environments
 import processes
 from client import open_kernel
 
@@ -107,6 +108,18 @@ def installation(tmp_path_factory):
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         patch.setenv("BOUCLE_CACHE_DIR", str(made.cache))
         yield made
+
+
+@pytest.fixture(scope="session")
+def wheel(installation, tmp_path_factory):
+    """The Python package, built from what the installation was built from."""
+    return environments.build_wheel(installation, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def environment(wheel, tmp_path_factory):
+    """A fresh virtual environment into which the wheel has been installed; its folder."""
+    return environments.install_wheel(wheel, tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture(scope="session")

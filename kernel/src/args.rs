@@ -1,5 +1,6 @@
 //! The command line of `boucle`. Parsed by `main`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +20,9 @@ pub(crate) enum Command {
     Kernel {
         /// The file in which Jupyter says where to listen
         connection_file: PathBuf,
+        /// What the command lines of `jupyter run` and `jupyter console` hold besides, which they pass on to every kernel
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        others: Vec<OsString>,
     },
     /// Make the kernel known to Jupyter
     Install {
@@ -90,5 +94,12 @@ mod tests {
         assert!(parse("boucle install --user --name rust").is_ok());
         assert!(parse("boucle uninstall --prefix /opt").is_ok());
         assert!(parse("boucle install --user --sys-prefix").is_err());
+    }
+
+    #[test]
+    fn a_kernel_takes_no_notice_of_what_was_meant_for_its_front_end() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        assert!(parse("boucle kernel file.json program.rs --help -x").is_ok());
+        assert!(parse("boucle kernel").is_err());
     }
 }

@@ -16,9 +16,9 @@ use spec::{Owner, owner_of};
 
 /// The logos that front ends look for; Jupyter prefers the vector one.
 const LOGOS: [(&str, &[u8]); 3] = [
-    ("logo-svg.svg", include_bytes!("../logos/logo-svg.svg")),
-    ("logo-64x64.png", include_bytes!("../logos/logo-64x64.png")),
-    ("logo-32x32.png", include_bytes!("../logos/logo-32x32.png")),
+    ("logo-svg.svg", include_bytes!("../python/boucle.data/data/share/jupyter/kernels/boucle/logo-svg.svg")),
+    ("logo-64x64.png", include_bytes!("../python/boucle.data/data/share/jupyter/kernels/boucle/logo-64x64.png")),
+    ("logo-32x32.png", include_bytes!("../python/boucle.data/data/share/jupyter/kernels/boucle/logo-32x32.png")),
 ];
 
 const KERNEL_JSON: &str = "kernel.json";

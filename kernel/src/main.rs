@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     match command {
-        Command::Kernel { connection_file } => {
+        Command::Kernel { connection_file, .. } => {
             drop(out);
             kernel::run(&connection_file)?;
         }

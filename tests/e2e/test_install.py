@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import sysconfig
 
 import nbformat
 import pytest
@@ -15,6 +14,7 @@ from nbclient import NotebookClient
 
 import conftest
 import lesson
+from environments import make_environment
 
 SCRIPT = conftest.ROOT / "install.sh"
 
@@ -81,7 +81,7 @@ def test_each_place_then_uninstall_leaves_nothing(fresh, tmp_path, place, expect
     shutil.copytree(fresh.cache, tmp_path / "cache", ignore=shutil.ignore_patterns("target"))
     env.update(HOME=str(tmp_path / "home"), BOUCLE_CACHE_DIR=str(tmp_path / "cache"))
     (tmp_path / "home").mkdir()
-    env["PATH"] = f"{make_jupyter(tmp_path / 'environment')}:{env['PATH']}"
+    env["PATH"] = f"{make_environment(tmp_path / 'environment')}:{env['PATH']}"
     if "JUPYTER_DATA_DIR" in place:
         env["JUPYTER_DATA_DIR"] = str(tmp_path / "elsewhere")
     options = [option for option in place if option.startswith("--")]
@@ -95,20 +95,6 @@ def test_each_place_then_uninstall_leaves_nothing(fresh, tmp_path, place, expect
     left = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if "boucle" in path.name.lower() and "environment/lib" not in str(path)]
     assert left == [], gone.stdout
     assert not (tmp_path / "cache").exists()
-
-
-def make_jupyter(folder):
-    """An environment that has this one's packages, and a `jupyter` and `python3` of its own."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)
-    site = next((folder / "lib").glob("python*")) / "site-packages"
-    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    jupyter = folder / "bin/jupyter"
-    jupyter.write_text(f"#!{folder}/bin/python\nimport sys\nfrom jupyter_core.command import main\nsys.exit(main())\n")
-    lab = folder / "bin/jupyter-lab"
-    lab.write_text(f"#!{folder}/bin/python\nimport sys\nfrom jupyterlab.labapp import main\nsys.exit(main())\n")
-    for script in (jupyter, lab):
-        script.chmod(0o755)
-    return folder / "bin"
 
 
 @pytest.mark.timeout(300)
@@ -270,14 +256,14 @@ def test_no_network_for_python_packages(machine):
 
 
 def test_no_network_for_crates(machine, tmp_path):
-    machine.env["PATH"] = f"{make_jupyter(tmp_path / 'environment')}:{machine.env['PATH']}"
+    machine.env["PATH"] = f"{make_environment(tmp_path / 'environment')}:{machine.env['PATH']}"
     machine.env.update(CARGO_HOME=str(tmp_path / "cargo"), CARGO_HTTP_PROXY="http://127.0.0.1:9", CARGO_NET_RETRY="0")
     message = machine.fails()
     assert "crates could not be downloaded" in message and "network" in message
 
 
 def test_code_that_does_not_build_is_not_blamed_on_the_network(machine, tmp_path):
-    machine.env["PATH"] = f"{make_jupyter(tmp_path / 'environment')}:{machine.env['PATH']}"
+    machine.env["PATH"] = f"{make_environment(tmp_path / 'environment')}:{machine.env['PATH']}"
     message = machine.fakes("cargo", "echo 'error[E0308]: mismatched types' >&2; exit 101").fails()
     assert "does not build" in message and "network" not in message
 

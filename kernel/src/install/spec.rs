@@ -138,6 +138,14 @@ mod tests {
         .assert_eq(&kernel_json(Path::new("/opt/bin/boucle"), "Rust (Boucle)"));
     }
 
+    /// A wheel does not know where it will be installed, but what lies where in an environment.
+    #[test]
+    fn the_wheels_spec_is_the_same_but_for_the_path() {
+        let of_the_wheel = include_str!("../../python/boucle.data/data/share/jupyter/kernels/boucle/kernel.json");
+        let program = Path::new(RESOURCES).join("../../../../bin/boucle");
+        assert_eq!(of_the_wheel, kernel_json(&program, &display_name("boucle")));
+    }
+
     #[test]
     fn the_program_is_an_absolute_path() {
         assert!(program().expect("this program").is_absolute());
