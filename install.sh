@@ -12,6 +12,7 @@
 #   cell runtime  $BOUCLE_CACHE_DIR            default ${XDG_CACHE_HOME:-~/.cache}/boucle
 #   build files   $BOUCLE_TARGET_DIR           default $BOUCLE_CACHE_DIR/target
 #   test tools    $BOUCLE_CACHE_DIR/test-venv  only for `./install.sh test`
+#   history       $BOUCLE_HISTORY              of what was typed, made by kernels: ${XDG_STATE_HOME:-~/.local/state}/boucle/history.sqlite
 
 set -euo pipefail
 
@@ -250,7 +251,7 @@ see_prefix() {
 play_lesson() {
     step "Running the first lesson, cell by cell"
     see_prefix
-    "$python" "$here/notebooks/play.py" "$here/notebooks/event-loop.ipynb" ||
+    BOUCLE_HISTORY=:memory: "$python" "$here/notebooks/play.py" "$here/notebooks/event-loop.ipynb" ||
         fail "the lesson did not run as it should" "see above; \`'$program' doctor\` checks this machine"
 }
 
@@ -361,6 +362,8 @@ run_uninstall() {
         case $target/ in "$part"/*) ;; *) remove "$part" ;; esac
     done
     remove_if_empty "$cache"
+    history=${BOUCLE_HISTORY:-${XDG_STATE_HOME:-$HOME/.local/state}/boucle/history.sqlite}
+    if [ -f "$history" ]; then say "    left alone: $history, what you have typed in notebooks"; fi
     step "Done. The crates that cargo downloaded stay in cargo's own cache."
 }
 

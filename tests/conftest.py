@@ -107,6 +107,7 @@ def installation(tmp_path_factory):
             patch.setenv(f"JUPYTER_{name}_DIR", str(folder / f"jupyter-{name.lower()}"))
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         patch.setenv("BOUCLE_CACHE_DIR", str(made.cache))
+        patch.setenv("BOUCLE_HISTORY", ":memory:")  # no test sees what another one has typed
         yield made
 
 

@@ -175,6 +175,23 @@ impl Engine {
         }
     }
 
+    /// Evaluates an expression that a front end has sent along with a cell under this name. Its value goes to the publisher,
+    /// like that of a cell; it has no number and defines nothing.
+    pub(crate) async fn evaluate(&mut self, name: &str, code: &str, publisher: &Publisher) -> Executed {
+        self.interrupts.mark_unchanged();
+        if let Err(error) = syn::parse_str::<syn::Expr>(code) {
+            return Executed::Error(ErrorReport::plain(
+                "SyntaxError",
+                format!("`{code}` is not an expression: {error}"),
+            ));
+        }
+        let label = self.session.free_label(&format!("user expression {name}"), code);
+        match self.run_text(&Text { label, code, count: Some(0) }, publisher).await {
+            Ok(()) => Executed::Ok,
+            Err(report) => Executed::Error(report),
+        }
+    }
+
     /// Ends the worker, and rustc if it runs.
     pub(crate) async fn shutdown(self) {
         if let Some(worker) = self.ready.and_then(|ready| ready.worker) {

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::dispatch::{Channel, Running, receive, shell};
 use crate::engine::Engine;
 use crate::handlers::Context;
+use crate::history::History;
 use crate::lifecycle::{Interrupt, Signals, Stop, leave_sigint_to_the_kernel, watch_parent};
 use crate::protocol::connection::{Connection, ConnectionError};
 use crate::protocol::incoming::Incoming;
@@ -88,7 +89,8 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(signals.obey(interrupt.clone(), stop.clone()));
     spawn_local(watch_parent(stop.clone()));
 
-    let context = Rc::new(Context { connection, interrupt, stop });
+    let history = History::start();
+    let context = Rc::new(Context { connection, interrupt, stop, history: history.clone() });
     let running = Running::default();
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
         let (sender, requests) = mpsc::unbounded_channel();
@@ -109,6 +111,9 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
 
     if timeout(ENGINE_LIMIT, engine.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end within {ENGINE_LIMIT:?}");
+    }
+    if timeout(LINGER, history.close()).await.is_err() {
+        tracing::warn!("the last lines of the history were not written within {LINGER:?}");
     }
     // The reply to the `shutdown_request` is sent by the control task, which has `Stop` too.
     if let Err(error) = control.await {

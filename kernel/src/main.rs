@@ -9,6 +9,7 @@ mod doctor;
 mod engine;
 mod error;
 mod handlers;
+mod history;
 mod install;
 mod kernel;
 mod lifecycle;

@@ -6,6 +6,8 @@
 //! 1. All messages go through one queue, so they leave in the order in which they were published.
 //! 2. Publishing never waits: the queue has no bound, and who reads it waits for no subscriber.
 
+mod aside;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,6 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::ErrorReport;
 use crate::protocol::wire::EMPTY_OBJECT;
+pub(crate) use aside::Aside;
+use aside::Wants;
 
 /// One value in several representations: MIME type → data.
 pub(crate) type MimeBundle = Map<String, Value>;
@@ -62,6 +66,8 @@ pub(crate) struct Outbox {
 pub(crate) struct Publisher {
     sink: Sink,
     parent: Bytes,
+    /// For who wants to know what else there is.
+    aside: Option<Aside>,
 }
 
 #[derive(Debug, Clone)]
@@ -81,7 +87,7 @@ impl Outbox {
 
     /// A publisher whose messages carry `parent` as their parent header.
     pub(crate) fn publisher(&self, parent: Bytes) -> Publisher {
-        Publisher { sink: Sink::Iopub(self.queue.clone()), parent }
+        Publisher { sink: Sink::Iopub(self.queue.clone()), parent, aside: None }
     }
 
     /// A publisher for what no request has asked for.
@@ -91,6 +97,21 @@ impl Outbox {
 }
 
 impl Publisher {
+    /// The same publisher, which also keeps the plain text of the value that it publishes.
+    pub(crate) fn noting(&self) -> (Publisher, Aside) {
+        self.with_aside(Wants::Text)
+    }
+
+    /// The same publisher, which keeps the value instead of publishing it.
+    pub(crate) fn keeping_value(&self) -> (Publisher, Aside) {
+        self.with_aside(Wants::All)
+    }
+
+    fn with_aside(&self, wants: Wants) -> (Publisher, Aside) {
+        let aside = Aside::new(wants);
+        (Publisher { aside: Some(aside.clone()), ..self.clone() }, aside)
+    }
+
     pub(crate) fn status(&self, status: Status) {
         let state = match status {
             Status::Starting => "starting",
@@ -117,6 +138,9 @@ impl Publisher {
 
     /// The value of a cell.
     pub(crate) fn execute_result(&self, execution_count: u64, data: MimeBundle, metadata: Map<String, Value>) {
+        if self.aside.as_ref().is_some_and(|aside| !aside.take_note(&data, &metadata)) {
+            return;
+        }
         let content = json!({ "execution_count": execution_count, "data": data, "metadata": metadata });
         self.publish("execute_result", content);
     }
@@ -189,7 +213,7 @@ impl Publisher {
     /// A publisher whose messages can be looked at.
     pub(crate) fn for_tests() -> (Self, Published) {
         let messages = Arc::default();
-        let publisher = Self { sink: Sink::Collected(Arc::clone(&messages)), parent: EMPTY_OBJECT };
+        let publisher = Self { sink: Sink::Collected(Arc::clone(&messages)), parent: EMPTY_OBJECT, aside: None };
         (publisher, Published(messages))
     }
 }

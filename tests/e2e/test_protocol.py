@@ -87,10 +87,38 @@ def test_without_stop_on_error_the_queue_goes_on(kernel):
     assert [cell.status for cell in cells] == ["error", "ok"]
 
 
-def test_user_expressions_get_an_answer_each(kernel):
-    reply = kernel.ok("let a = 1;", user_expressions={"x": "a + 1"}).reply
-    assert set(reply["user_expressions"]) == {"x"}
-    assert reply["user_expressions"]["x"]["status"] in ("ok", "error")
+def test_user_expressions_are_evaluated_after_the_cell(kernel):
+    asked = {"sum": "a + 1", "shown": "Html(\"<b>b</b>\")", "awaited": "twice(a).await", "unit": "()"}
+    request = kernel.ok("async fn twice(x: i32) -> i32 { sleep(0).await; 2 * x }\nlet a = 1;", user_expressions=asked)
+    answers = request.reply["user_expressions"]
+    assert {name: (answer["status"], answer["data"].get("text/plain"), answer["metadata"]) for name, answer in answers.items() if name != "shown"} == {
+        "sum": ("ok", "2", {}), "awaited": ("ok", "2", {}), "unit": ("ok", "()", {}),
+    }
+    assert answers["shown"]["data"]["text/html"] == "<b>b</b>"
+    assert request.value is None and [output.kind for output in request.outputs] == ["execute_input"]
+    # They take no number, and are asked for without code as well.
+    assert kernel.run("", silent=True, user_expressions={"x": "a"}).reply["user_expressions"]["x"]["data"] == {"text/plain": "1"}
+    assert kernel.ok("a").reply["execution_count"] == 2
+
+
+def test_a_user_expression_that_fails_does_not_fail_the_cell(kernel):
+    bad = {"unknown": "nobody", "panics": "panic!(\"on purpose\")", "statement": "let b = 1;", "command": ":vars", "no text": 5, "empty": ""}
+    answers = kernel.ok("let text = String::from(\"kept\");", user_expressions={**bad, "good": "text"}).reply["user_expressions"]
+    assert answers.pop("good")["data"] == {"text/plain": '"kept"'}
+    assert {answer["status"] for answer in answers.values()} == {"error"}
+    assert all(answer["ename"] and answer["evalue"] and isinstance(answer["traceback"], list) for answer in answers.values())
+    assert "nobody" in answers["unknown"]["evalue"] and answers["panics"]["evalue"] == "on purpose"
+    assert kernel.ok("text").value == '"kept"'
+    assert kernel.fails("nonsense", user_expressions={"x": "1"}).reply["user_expressions"] == {}
+    assert kernel.fails("b").error
+
+
+def test_a_user_expression_can_be_interrupted(kernel):
+    request = kernel.submit("1", user_expressions={"long": "{ println!(\"go\"); sleep(60).await }"})
+    kernel.printed(request, "go\n")
+    kernel.interrupt()
+    kernel.done(request, limit=5.0)
+    assert request.status == "ok" and request.reply["user_expressions"]["long"]["ename"] == "KeyboardInterrupt"
 
 
 def test_a_request_with_nothing_but_code_is_enough(kernel):
@@ -112,9 +140,6 @@ def test_is_complete(kernel, code, status):
 @pytest.mark.parametrize("kind, content, expected", [
     ("comm_info_request", {}, {"comms": {}}),
     ("comm_info_request", {"target_name": "x"}, {"comms": {}}),
-    ("history_request", {"hist_access_type": "tail", "n": 3, "output": False, "raw": True}, {"history": []}),
-    ("history_request", {"hist_access_type": "search", "pattern": "1*", "output": True, "raw": True}, {"history": []}),
-    ("history_request", {"hist_access_type": "range", "session": 0, "start": 0, "output": False, "raw": True}, {"history": []}),
     ("complete_request", {"code": "prin", "cursor_pos": 4}, {"cursor_end": 4, "metadata": {}}),
     ("inspect_request", {"code": "println", "cursor_pos": 3, "detail_level": 0}, {"data": {}, "metadata": {}, "found": False}),
 ])

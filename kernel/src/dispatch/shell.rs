@@ -47,7 +47,7 @@ fn takes_its_turn(incoming: &Incoming) -> bool {
 /// Deals with one request after the other until the kernel ends, then gives the engine back.
 async fn take_turns(shell: Rc<Channel>, mut queue: UnboundedReceiver<Incoming>, engine: Engine) -> Engine {
     let stop = shell.context.stop.clone();
-    let mut cells = Cells::new(engine, shell.context.interrupt.clone(), stop.clone());
+    let mut cells = Cells::new(engine, &shell.context);
     // How many of the next requests were sent before a cell failed.
     let mut stale = 0_usize;
     loop {

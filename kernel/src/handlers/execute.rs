@@ -3,18 +3,21 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Context;
 use super::warm_engine::WarmEngine;
 use crate::engine::{CellRequest, Engine, Executed};
 use crate::error::{ErrorReport, catch_panic};
+use crate::history::History;
 use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::request::Execute;
-use crate::publish::Publisher;
+use crate::publish::{Aside, Publisher};
 
 /// The cells of a session: the engine that runs them, and their number.
 pub(crate) struct Cells {
     engine: WarmEngine,
     interrupt: Interrupt,
     stop: Stop,
+    history: History,
     /// The `execution_count` of the last cell that was counted.
     count: u64,
 }
@@ -27,8 +30,15 @@ pub(crate) struct Done {
 }
 
 impl Cells {
-    pub(crate) fn new(engine: Engine, interrupt: Interrupt, stop: Stop) -> Self {
-        Self { engine: WarmEngine::new(engine, stop.clone()), interrupt, stop, count: 0 }
+    pub(crate) fn new(engine: Engine, context: &Context) -> Self {
+        let Context { interrupt, stop, history, .. } = context;
+        Self {
+            engine: WarmEngine::new(engine, stop.clone()),
+            interrupt: interrupt.clone(),
+            stop: stop.clone(),
+            history: history.clone(),
+            count: 0,
+        }
     }
 
     /// Warms the engine up; may be dropped and called again.
@@ -43,36 +53,45 @@ impl Cells {
     /// Runs a cell. When the kernel is asked to end meanwhile, the engine is left where it is.
     pub(crate) async fn execute(&mut self, request: &Execute, publisher: &Publisher) -> Done {
         self.interrupt.forget_signals();
-        // Silent cells and those of tools (`store_history: false`) take no number.
+        // Silent cells and those of tools (`store_history: false`) take no number, and are not remembered.
+        let remembered = request.store_history && !request.silent;
+        if remembered {
+            self.count += 1;
+            self.history.add_input(self.count, &request.code);
+        }
         if !request.silent {
-            self.count += u64::from(request.store_history);
             publisher.execute_input(&request.code, self.count);
         }
+        let (publisher, aside) = publisher.noting();
         let cell = CellRequest { code: &request.code, execution_count: self.count, silent: request.silent };
         let run = async {
             let engine = tokio::select! {
                 biased;
                 // The engine does not know of this cell yet, so it cannot be the one to interrupt it.
-                () = self.interrupt.pressed() => return Executed::Error(interrupted()),
+                () = self.interrupt.pressed() => return Err(interrupted()),
                 engine = self.engine.wait() => engine,
             };
-            engine.execute(&cell, publisher).await
+            match engine.execute(&cell, &publisher).await {
+                Executed::Ok => Ok(user_expressions(request, engine, &publisher).await),
+                Executed::Error(report) => Err(report),
+            }
         };
         let outcome = tokio::select! {
             biased;
             () = self.stop.requested() => None,
             outcome = catch_panic(run) => Some(outcome),
         };
-        let executed = match outcome {
-            Some(Ok(executed)) => executed,
-            Some(Err(message)) => Executed::Error(ErrorReport::of_panic(&message)),
-            None => {
-                return Done { reply: self.aborted(), failed: true };
+        if let Some(value) = aside.take_value().filter(|_| remembered) {
+            self.history.add_output(self.count, value.as_str().unwrap_or_default().to_owned());
+        }
+        match outcome {
+            Some(Ok(Ok(answers))) => Done { reply: self.ok(answers, &aside), failed: false },
+            Some(Ok(Err(report))) => Done { reply: self.error(&report, request, &publisher), failed: true },
+            Some(Err(message)) => {
+                let report = ErrorReport::of_panic(&message);
+                Done { reply: self.error(&report, request, &publisher), failed: true }
             }
-        };
-        match executed {
-            Executed::Ok => Done { reply: self.ok(request), failed: false },
-            Executed::Error(report) => Done { reply: self.error(&report, request, publisher), failed: true },
+            None => Done { reply: self.aborted(), failed: true },
         }
     }
 
@@ -91,12 +110,12 @@ impl Cells {
         self.engine.into_engine().await
     }
 
-    fn ok(&self, request: &Execute) -> Value {
+    fn ok(&self, user_expressions: Map<String, Value>, aside: &Aside) -> Value {
         json!({
             "status": "ok",
             "execution_count": self.count,
-            "user_expressions": user_expressions(request),
-            "payload": [],
+            "user_expressions": user_expressions,
+            "payload": aside.take_payload(),
         })
     }
 
@@ -119,12 +138,27 @@ fn interrupted() -> ErrorReport {
     )
 }
 
-/// Each expression that was asked for, with an error: evaluating one would be a cell of its own.
-fn user_expressions(request: &Execute) -> Value {
-    let report = ErrorReport::plain("NotSupported", "user expressions are not supported");
-    let asked = request.user_expressions.iter().flatten();
-    let answers = asked.map(|(name, _)| (name.clone(), report.reply()));
-    Value::Object(answers.collect::<Map<_, _>>())
+/// The value of each expression that was asked for, or why it has none. One that fails does not fail the cell.
+async fn user_expressions(request: &Execute, engine: &mut Engine, publisher: &Publisher) -> Map<String, Value> {
+    let mut answers = Map::new();
+    for (name, expression) in request.user_expressions.iter().flatten() {
+        let (publisher, aside) = publisher.keeping_value();
+        let evaluated = match expression.as_str() {
+            Some(code) => engine.evaluate(name, code, &publisher).await,
+            None => Executed::Error(ErrorReport::plain("InvalidRequest", "a user expression must be text")),
+        };
+        let answer = match evaluated {
+            Executed::Ok => {
+                let nothing = || json!({ "data": { "text/plain": "()" }, "metadata": {} });
+                let mut shown = aside.take_value().unwrap_or_else(nothing);
+                shown["status"] = json!("ok");
+                shown
+            }
+            Executed::Error(report) => report.reply(),
+        };
+        answers.insert(name.clone(), answer);
+    }
+    answers
 }
 
 #[cfg(test)]
@@ -138,7 +172,8 @@ mod tests {
         let (_, interrupter) = Engine::new();
         let (interrupt, stop) = (Interrupt::new(interrupter), Stop::default());
         let engine = WarmEngine::Warming(Box::pin(pending()));
-        let mut cells = Cells { engine, interrupt: interrupt.clone(), stop: stop.clone(), count: 0 };
+        let history = History::in_memory();
+        let mut cells = Cells { engine, interrupt: interrupt.clone(), stop: stop.clone(), history, count: 0 };
         let (publisher, published) = Publisher::for_tests();
         let request = Execute::default();
         let (done, ()) = tokio::join!(cells.execute(&request, &publisher), async { then(&interrupt, &stop) });
@@ -157,13 +192,5 @@ mod tests {
         let (reply, published) = run_cold(|_, stop| stop.request("test")).await;
         assert_eq!(reply["status"], "aborted");
         assert_eq!(published, ["execute_input"]);
-    }
-
-    #[test]
-    fn each_user_expression_gets_an_error_of_its_own() {
-        let mut request = Execute::default();
-        assert_eq!(user_expressions(&request), json!({}));
-        request.user_expressions = Some(Map::from_iter([("a".to_owned(), json!("1+1"))]));
-        assert_eq!(user_expressions(&request)["a"]["status"], "error");
     }
 }

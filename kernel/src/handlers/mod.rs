@@ -3,12 +3,14 @@
 
 mod code;
 pub(crate) mod execute;
+mod history;
 mod kernel_info;
 mod warm_engine;
 
 use serde_json::{Value, json};
 
 use crate::error::ErrorReport;
+use crate::history::History;
 use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::connection::Connection;
 use crate::protocol::incoming::Incoming;
@@ -21,6 +23,7 @@ pub(crate) struct Context {
     pub(crate) connection: Connection,
     pub(crate) interrupt: Interrupt,
     pub(crate) stop: Stop,
+    pub(crate) history: History,
 }
 
 /// Answers every request but `execute_request`s on shell, also while cells run. `None` means that the message gets no
@@ -35,7 +38,7 @@ pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &P
         Request::IsComplete(request) => code::is_complete(request),
         Request::Complete(request) => code::complete(request),
         Request::Inspect => code::inspect(),
-        Request::History => json!({ "status": "ok", "history": [] }),
+        Request::History(request) => history::reply(request, &context.history).await,
         Request::CommInfo => json!({ "status": "ok", "comms": {} }),
         Request::CommOpen(comm) => return refuse_comm(comm, publisher),
         Request::CommOther => return None,

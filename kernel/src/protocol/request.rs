@@ -13,7 +13,7 @@ pub(crate) enum Request {
     IsComplete(Code),
     Complete(Cursor),
     Inspect,
-    History,
+    History(History),
     CommInfo,
     CommOpen(Comm),
     /// `comm_msg` or `comm_close`: neither gets an answer.
@@ -66,6 +66,30 @@ impl Cursor {
     }
 }
 
+/// The content of a `history_request`. Clients leave out, or set to null, what they do not need.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct History {
+    pub(crate) hist_access_type: AccessType,
+    pub(crate) output: Option<bool>,
+    pub(crate) session: Option<i64>,
+    pub(crate) start: Option<i64>,
+    pub(crate) stop: Option<i64>,
+    pub(crate) n: Option<i64>,
+    pub(crate) pattern: Option<String>,
+    pub(crate) unique: Option<bool>,
+}
+
+/// How a `history_request` chooses lines.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AccessType {
+    #[default]
+    Tail,
+    Range,
+    Search,
+}
+
 /// The content of a `comm_open`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -91,7 +115,7 @@ impl Request {
             "is_complete_request" => Self::IsComplete(read(content)?),
             "complete_request" => Self::Complete(read(content)?),
             "inspect_request" => Self::Inspect,
-            "history_request" => Self::History,
+            "history_request" => Self::History(read(content)?),
             "comm_info_request" => Self::CommInfo,
             "comm_open" => Self::CommOpen(read(content)?),
             "comm_msg" | "comm_close" => Self::CommOther,
@@ -134,7 +158,13 @@ mod tests {
         check("complete_request", r#"{"code":"a"}"#, expect![[r#"Complete(Cursor { code: "a", cursor_pos: None })"#]]);
         check("shutdown_request", "{}", expect!["Shutdown(Shutdown { restart: false })"]);
         check("comm_open", "{}", expect![[r#"CommOpen(Comm { comm_id: "", target_name: "" })"#]]);
-        check("history_request", "{}", expect!["History"]);
+        check(
+            "history_request",
+            r#"{"hist_access_type":"search","n":null}"#,
+            expect![
+                "History(History { hist_access_type: Search, output: None, session: None, start: None, stop: None, n: None, pattern: None, unique: None })"
+            ],
+        );
     }
 
     #[test]

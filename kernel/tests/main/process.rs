@@ -64,7 +64,12 @@ impl Connection {
 
 pub(crate) fn boucle() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_boucle"));
-    command.env_remove("BOUCLE_LOG").env_remove("JPY_PARENT_PID").stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .env_remove("BOUCLE_LOG")
+        .env_remove("JPY_PARENT_PID")
+        .env("BOUCLE_HISTORY", ":memory:")
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     command
 }
 
