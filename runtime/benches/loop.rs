@@ -7,7 +7,6 @@
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::future::{Future, pending, poll_fn};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -20,9 +19,6 @@ use tokio::task::{LocalSet, spawn_local};
 /// How often each measurement is repeated, unless `ROUNDS` in the environment says otherwise.
 const ROUNDS: usize = 7;
 
-/// A task's result, whoever runs it.
-type Joined<T> = Pin<Box<dyn Future<Output = T>>>;
-
 /// One of the three that are compared.
 trait Contestant: Clone + 'static {
     /// Starts a task; the returned future is its handle.
@@ -31,8 +27,8 @@ trait Contestant: Clone + 'static {
     fn run<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> T;
     /// Gives one turn away.
     fn turn(&self) -> impl Future<Output = ()> + 'static;
-    /// Waits; `None` for one that has no timers.
-    fn pause(&self, time: Duration) -> Option<Joined<()>>;
+    /// Waits; for ever with one that has no timers.
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + 'static;
     /// Whether it has timers.
     const TIMERS: bool = true;
 }
@@ -53,8 +49,8 @@ impl Contestant for Ours {
         sleep(0)
     }
 
-    fn pause(&self, time: Duration) -> Option<Joined<()>> {
-        Some(Box::pin(sleep(time)))
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + 'static {
+        sleep(time)
     }
 }
 
@@ -75,8 +71,8 @@ impl Contestant for Tokio {
         tokio::task::yield_now()
     }
 
-    fn pause(&self, time: Duration) -> Option<Joined<()>> {
-        Some(Box::pin(tokio::time::sleep(time)))
+    fn pause(&self, time: Duration) -> impl Future<Output = ()> + 'static {
+        tokio::time::sleep(time)
     }
 }
 
@@ -98,8 +94,8 @@ impl Contestant for Smol {
         futures_lite::future::yield_now()
     }
 
-    fn pause(&self, _: Duration) -> Option<Joined<()>> {
-        None
+    fn pause(&self, _: Duration) -> impl Future<Output = ()> + 'static {
+        pending()
     }
 
     const TIMERS: bool = false;
@@ -205,9 +201,7 @@ fn has_timers<C: Contestant>(_: &C) -> Option<()> {
 }
 
 async fn sleeper(contestant: impl Contestant, time: Duration) {
-    if let Some(pause) = contestant.pause(time) {
-        pause.await;
-    }
+    contestant.pause(time).await;
 }
 
 impl Line {

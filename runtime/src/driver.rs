@@ -23,6 +23,8 @@ use crate::state::callback::Callback;
 use crate::state::cell::AnyCell;
 use crate::state::clock::Moment;
 use crate::state::core::Core;
+use crate::state::loops;
+use crate::state::prefetch::AHEAD;
 use crate::state::schedule::Next;
 use crate::state::timers::Action;
 use crate::task::{repr, step};
@@ -192,9 +194,7 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
     schedule.collect();
     if core.timers.first().is_some() {
         let now = core.clock.now();
-        while let Some(timer) = core.timers.pop_due(now) {
-            schedule.due(timer);
-        }
+        schedule.due(core.timers.ring(now));
     }
     let mark = InTask::enter();
     let debug = core.debug.get();
@@ -204,7 +204,8 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
         match next {
             Some(Next::Step(key, task)) => step::run(core, key, task),
             Some(Next::Call(callback)) => call(core, &callback),
-            Some(Next::Due(timer)) => match core.timers.fire(timer) {
+            Some(Next::Due) => match fire(core) {
+                Some(Action::Step(key)) => loops::wake(key),
                 Some(Action::Wake(waker)) => waker.wake(),
                 Some(Action::Call(callback)) => call(core, &callback),
                 None => {}
@@ -227,6 +228,14 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
     core.stopping.get().then_some(Ok(()))
 }
 
+/// Takes what the next due timer is to do.
+fn fire(core: &Core) -> Option<Action> {
+    if let Some(sleeper) = core.timers.sleeper(AHEAD) {
+        core.schedule.expect(sleeper);
+    }
+    core.timers.fire()
+}
+
 /// In debug mode, how long one handle of a turn takes.
 struct Watch {
     began: Moment,
@@ -244,7 +253,7 @@ impl Watch {
         let subject = match next {
             Next::Step(_, task) => Subject::Task(Rc::downgrade(task), repr::of(task, None)),
             Next::Call(callback) => Subject::Callback(callback_of(callback.name())),
-            Next::Due(_) => Subject::Callback("call_later"),
+            Next::Due => Subject::Callback("call_later"),
             Next::Nothing => return None,
         };
         Some(Self { began: core.clock.now(), subject })

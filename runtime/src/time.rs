@@ -1,13 +1,15 @@
 //! `sleep`, and what counts as a number of seconds. Coroutines await it; the loop's timers do the work.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::current;
 use crate::state::core::Core;
+use crate::state::key::Key;
 use crate::state::timers::{Action, TimerKey};
 
 /// A length of time: any number of seconds, or a [`Duration`]. Negative numbers and NaN count as 0, and what is too
@@ -76,8 +78,15 @@ enum Stage {
     New(Duration),
     /// For a delay of 0: gave its turn away.
     Yielded,
-    Armed(TimerKey, Weak<Core>),
+    Armed(Armed),
     Done,
+}
+
+struct Armed {
+    timer: TimerKey,
+    core: Weak<Core>,
+    /// The task that is woken, nobody's key for other wakers.
+    sleeper: Cell<Key>,
 }
 
 impl Future for Sleep {
@@ -92,11 +101,12 @@ impl Future for Sleep {
             }
             Stage::New(delay) => {
                 let core = current::expect_running();
-                let timer = core.timers.arm(core.clock.now().after(*delay), Action::Wake(cx.waker().clone()));
-                self.stage = Stage::Armed(timer, Rc::downgrade(&core));
+                let timer = core.timers.arm(core.clock.now().after(*delay), Action::wake(cx.waker()));
+                let sleeper = Cell::new(Key::of(cx.waker()).unwrap_or(Key::NOWHERE));
+                self.stage = Stage::Armed(Armed { timer, core: Rc::downgrade(&core), sleeper });
                 Poll::Pending
             }
-            Stage::Armed(timer, core) if is_armed(core, *timer, cx) => Poll::Pending,
+            Stage::Armed(armed) if armed.waits(cx.waker()) => Poll::Pending,
             Stage::Yielded | Stage::Armed(..) | Stage::Done => {
                 self.stage = Stage::Done;
                 Poll::Ready(())
@@ -107,22 +117,25 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Stage::Armed(timer, core) = &self.stage
-            && let Some(core) = core.upgrade()
+        if let Stage::Armed(armed) = &self.stage
+            && let Some(core) = armed.core.upgrade()
         {
-            core.timers.cancel(*timer);
+            core.timers.cancel(armed.timer);
         }
     }
 }
 
-/// Whether the timer has still to fire; the context's task is the one to be woken then. A loop that is gone wakes nobody.
-fn is_armed(core: &Weak<Core>, timer: TimerKey, cx: &Context<'_>) -> bool {
-    let Some(core) = core.upgrade() else { return true };
-    let armed = core.timers.is_armed(timer);
-    if armed {
-        core.timers.set_waker(timer, cx.waker());
+impl Armed {
+    /// Whether the timer has still to fire; `waker` is the one to be woken then. A loop that is gone wakes nobody.
+    fn waits(&self, waker: &Waker) -> bool {
+        let Some(core) = self.core.upgrade() else { return true };
+        let armed = core.timers.is_armed(self.timer);
+        if armed && Key::of(waker) != Some(self.sleeper.get()) {
+            core.timers.set_waker(self.timer, waker);
+            self.sleeper.set(Key::of(waker).unwrap_or(Key::NOWHERE));
+        }
+        armed || core.closed.get()
     }
-    armed || core.closed.get()
 }
 
 impl std::fmt::Debug for Sleep {

@@ -13,7 +13,7 @@ use super::loops;
 /// The parts are counters of 16, 20 and 28 bits that start anew when they overflow. A waker that was kept while
 /// its place had a million tenants, or while 65,536 loops were made, may wake a stranger. Futures must expect to be
 /// polled without need, so that costs a poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(u64);
 
 const PLACE_BITS: u32 = 28;
@@ -56,6 +56,12 @@ impl Key {
         ManuallyDrop::new(unsafe { Waker::from_raw(raw(self.data())) })
     }
 
+    /// Whom `waker` wakes, if that is a task of some loop.
+    #[inline]
+    pub(crate) fn of(waker: &Waker) -> Option<Self> {
+        ptr::eq(waker.vtable(), &TABLE).then(|| Self::from_data(waker.data()))
+    }
+
     fn data(self) -> *const () {
         ptr::without_provenance(self.0 as usize)
     }
@@ -65,8 +71,9 @@ impl Key {
     }
 }
 
+static TABLE: RawWakerVTable = RawWakerVTable::new(raw, wake, wake, |_| ());
+
 fn raw(data: *const ()) -> RawWaker {
-    static TABLE: RawWakerVTable = RawWakerVTable::new(raw, wake, wake, |_| ());
     RawWaker::new(data, &TABLE)
 }
 

@@ -20,11 +20,15 @@ use std::task::Waker;
 
 use super::callback::Callback;
 use super::cell::AnyCell;
+use super::free::Free;
 use super::inbox::Inbox;
 use super::key::Key;
 use super::loops::Letter;
-use super::timers::TimerKey;
+use super::prefetch::{AHEAD, prefetch};
 use crate::error::misuse;
+
+/// So many tasks stay in the processor's cache by themselves.
+const CACHED: usize = 4096;
 
 /// What a turn runs next.
 pub(crate) enum Next {
@@ -34,15 +38,16 @@ pub(crate) enum Next {
     Nothing,
     /// A function asked for by `call_soon`, or a done callback.
     Call(Rc<Callback>),
-    /// A timer that came due.
-    Due(TimerKey),
+    /// The first of the timers that came due.
+    Due,
 }
 
 /// One entry of the queue.
 enum Entry {
     Task(Key),
     Call(Rc<Callback>),
-    Due(TimerKey),
+    /// The first of the timers that came due.
+    Due,
 }
 
 /// How a task's next step stands.
@@ -77,7 +82,7 @@ pub(crate) struct Schedule {
 #[derive(Default)]
 struct Table {
     places: Vec<Place>,
-    free: Vec<u32>,
+    free: Free,
     queue: VecDeque<Entry>,
 }
 
@@ -88,9 +93,25 @@ impl Table {
         self.places.get_mut(at).filter(|place| Key::new(home, place.tenant, at as u32) == key)
     }
 
+    /// Fetches the places of tasks that come soon, and what is at those that come sooner.
+    #[inline]
+    fn look_ahead(&self) {
+        if let Some(Entry::Task(later)) = self.queue.get(2 * AHEAD) {
+            prefetch(self.places.as_ptr().wrapping_add(later.place()));
+        }
+        if let Some(Entry::Task(soon)) = self.queue.get(AHEAD)
+            && let Some(Place { task: Some(task), .. }) = self.places.get(soon.place())
+        {
+            let cell = Rc::as_ptr(task).cast::<[u8; 64]>();
+            for line in 0..3 {
+                prefetch(cell.wrapping_add(line));
+            }
+        }
+    }
+
     /// A place for a new task.
     fn settle(&mut self, task: Rc<AnyCell>) -> (u32, u32) {
-        if let Some(at) = self.free.pop() {
+        if let Some(at) = self.free.take() {
             let place = &mut self.places[at as usize];
             (place.task, place.step) = (Some(task), Step::Queued);
             return (at, place.tenant);
@@ -148,6 +169,12 @@ impl Schedule {
         self.nudge();
     }
 
+    /// A task will be woken soon.
+    #[inline]
+    pub(crate) fn expect(&self, key: Key) {
+        prefetch(self.table.borrow().places.as_ptr().wrapping_add(key.place()));
+    }
+
     /// A task that runs has suspended.
     #[inline]
     pub(crate) fn suspend(&self, key: Key) {
@@ -165,7 +192,7 @@ impl Schedule {
         let place = table.place(self.home, key)?;
         let task = place.task.take();
         place.tenant = place.tenant.wrapping_add(1);
-        table.free.push(key.place() as u32);
+        table.free.give(key.place() as u32);
         task
     }
 
@@ -177,10 +204,10 @@ impl Schedule {
         }
     }
 
-    /// Appends a timer that came due.
+    /// Appends so many timers that came due.
     #[inline]
-    pub(crate) fn due(&self, timer: TimerKey) {
-        self.table.borrow_mut().queue.push_back(Entry::Due(timer));
+    pub(crate) fn due(&self, count: usize) {
+        self.table.borrow_mut().queue.extend((0..count).map(|_| Entry::Due));
     }
 
     #[inline]
@@ -252,6 +279,9 @@ impl Schedule {
     #[inline]
     pub(crate) fn next(&self) -> Option<Next> {
         let mut table = self.table.borrow_mut();
+        if table.places.len() > CACHED {
+            table.look_ahead();
+        }
         Some(match table.queue.pop_front()? {
             Entry::Task(key) => match table.place(self.home, key) {
                 Some(Place { task: Some(task), step, .. }) => {
@@ -261,7 +291,7 @@ impl Schedule {
                 _ => Next::Nothing,
             },
             Entry::Call(callback) => Next::Call(callback),
-            Entry::Due(timer) => Next::Due(timer),
+            Entry::Due => Next::Due,
         })
     }
 

@@ -1,17 +1,23 @@
 //! Who wants to be called when. `sleep` and `call_later` put timers in, the turn takes the due ones out, by deadline,
 //! then by order of asking.
 //!
-//! A timer is a place in a table, which its owner knows by a key; the heap holds keys only. Cancelling empties the
-//! place, and the key surfaces in the heap for nothing, unless more than half of the heap is like that: then it is
-//! swept. So cancelling costs next to nothing, and a program that arms and cancels for ever does not grow.
+//! A timer is a place in a table, which its owner knows by a key; the heap holds the key and whom to wake. Cancelling
+//! empties the place, and the key surfaces in the heap for nothing, unless more than half of the heap is like that:
+//! then it is swept. So cancelling costs next to nothing, and a program that arms and cancels for ever does not grow.
+//!
+//! With a million timers nearly every look at a place misses the processor's cache, so a place is four bytes. What few
+//! timers have, a function or somebody else's waker, lies elsewhere.
 
 use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::rc::Rc;
 use std::task::Waker;
 
 use super::callback::Callback;
 use super::clock::Moment;
+use super::free::Free;
+use super::key::Key;
 use super::radix::RadixHeap;
 use crate::error::misuse;
 
@@ -27,23 +33,53 @@ pub(crate) struct TimerKey {
 
 /// What to do at the time.
 pub(crate) enum Action {
-    /// Wake the task that sleeps.
+    /// Make a step of the task that sleeps.
+    Step(Key),
+    /// Wake whoever sleeps.
     Wake(Waker),
     /// Call a function.
     Call(Rc<Callback>),
 }
 
-/// A timer as the table holds it.
-enum Timer {
-    None,
-    Armed(Action),
-    /// Its time has come; it waits in the ready queue.
-    Due(Action),
+impl Action {
+    /// What wakes a sleeper.
+    #[inline]
+    pub(crate) fn wake(waker: &Waker) -> Self {
+        Key::of(waker).map_or_else(|| Self::Wake(waker.clone()), Self::Step)
+    }
 }
 
-struct Place {
-    timer: Timer,
-    tenant: u32,
+/// A timer on its way through the heap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    key: TimerKey,
+    /// Whom to wake, unless its place says that it is another action.
+    sleeper: Key,
+}
+
+/// The tenant of a place, above two marks.
+#[derive(Clone, Copy)]
+struct Place(u32);
+
+impl Place {
+    /// The time has come; the timer has left the heap.
+    const DUE: u32 = 1;
+    /// Its action is among the others.
+    const OTHER: u32 = 2;
+    const MARKS: u32 = Self::DUE | Self::OTHER;
+
+    fn tenant(self) -> u32 {
+        self.0 & !Self::MARKS
+    }
+
+    fn has(self, mark: u32) -> bool {
+        self.0 & mark != 0
+    }
+
+    /// Whoever comes next: tenants start anew after a billion.
+    fn next(self) -> Self {
+        Self(self.tenant().wrapping_add(Self::MARKS + 1))
+    }
 }
 
 /// All timers of a loop.
@@ -55,45 +91,52 @@ pub(crate) struct Timers {
 #[derive(Default)]
 struct Table {
     places: Vec<Place>,
-    free: Vec<u32>,
-    heap: RadixHeap<TimerKey>,
+    free: Free,
+    heap: RadixHeap<Timer>,
+    /// Those that have left the heap and wait for their turn.
+    due: VecDeque<Timer>,
+    /// What is more than the step of a task, by place.
+    others: HashMap<u32, Action>,
     /// How many keys in the heap belong to nobody.
     dead: usize,
 }
 
 impl Table {
     #[inline]
-    fn find(&mut self, key: TimerKey) -> Option<&mut Timer> {
-        let place = &mut self.places[key.place as usize];
-        (place.tenant == key.tenant).then_some(&mut place.timer)
+    fn find(&mut self, key: TimerKey) -> Option<&mut Place> {
+        self.places.get_mut(key.place as usize).filter(|place| place.tenant() == key.tenant)
     }
 
-    fn settle(&mut self, action: Action) -> TimerKey {
-        let timer = Timer::Armed(action);
-        if let Some(place) = self.free.pop() {
-            let free = &mut self.places[place as usize];
-            free.timer = timer;
-            return TimerKey { place, tenant: free.tenant };
+    fn settle(&mut self) -> TimerKey {
+        if let Some(place) = self.free.take() {
+            return TimerKey { place, tenant: self.places[place as usize].tenant() };
         }
         let place = u32::try_from(self.places.len()).unwrap_or_else(|_| misuse("too many timers"));
-        self.places.push(Place { timer, tenant: 0 });
+        self.places.push(Place(0));
         TimerKey { place, tenant: 0 }
     }
 
-    fn vacate(&mut self, key: TimerKey) -> Timer {
-        let place = &mut self.places[key.place as usize];
-        if place.tenant != key.tenant {
-            return Timer::None;
-        }
-        place.tenant = place.tenant.wrapping_add(1);
-        self.free.push(key.place);
-        mem::replace(&mut place.timer, Timer::None)
+    /// Sets the action of a timer that does more than make a step of its sleeper; what it did before.
+    fn set_other(&mut self, key: TimerKey, action: Action) -> Option<Action> {
+        let place = self.find(key)?;
+        place.0 |= Place::OTHER;
+        self.others.insert(key.place, action)
+    }
+
+    /// Makes room for another timer: how the old one stood, and what it would have done if that is among the others.
+    #[inline]
+    fn vacate(&mut self, key: TimerKey) -> Option<(Place, Option<Action>)> {
+        let place = self.find(key)?;
+        let old = mem::replace(place, place.next());
+        self.free.give(key.place);
+        let other = if old.has(Place::OTHER) { self.others.remove(&key.place) } else { None };
+        Some((old, other))
     }
 
     fn sweep(&mut self) {
         if self.dead > SWEEP_AT_LEAST && self.dead * 2 > self.heap.len() {
             let places = &self.places;
-            self.heap.retain(|key| places[key.place as usize].tenant == key.tenant);
+            self.heap.retain(|timer| places[timer.key.place as usize].tenant() == timer.key.tenant);
             self.dead = 0;
         }
     }
@@ -103,28 +146,32 @@ impl Timers {
     /// Adds a timer.
     pub(crate) fn arm(&self, deadline: Moment, action: Action) -> TimerKey {
         let mut table = self.table.borrow_mut();
-        let key = table.settle(action);
-        table.heap.push(deadline.nanoseconds(), key);
+        let key = table.settle();
+        let sleeper = match action {
+            Action::Step(sleeper) => sleeper,
+            other => {
+                table.set_other(key, other);
+                Key::NOWHERE
+            }
+        };
+        table.heap.push(deadline.nanoseconds(), Timer { key, sleeper });
         key
     }
 
     /// Whether the timer has neither fired nor been cancelled.
+    #[inline]
     pub(crate) fn is_armed(&self, key: TimerKey) -> bool {
         self.table.borrow_mut().find(key).is_some()
     }
 
-    /// The sleeper is polled by somebody who may be new.
+    /// The sleeper is polled by somebody new.
     pub(crate) fn set_waker(&self, key: TimerKey, waker: &Waker) {
         let old = {
             let mut table = self.table.borrow_mut();
-            match table.find(key) {
-                Some(Timer::Armed(Action::Wake(known)) | Timer::Due(Action::Wake(known)))
-                    if !known.will_wake(waker) =>
-                {
-                    Some(mem::replace(known, waker.clone()))
-                }
-                _ => None,
+            if matches!(table.others.get(&key.place), Some(Action::Wake(known)) if known.will_wake(waker)) {
+                return;
             }
+            table.set_other(key, Action::wake(waker))
         };
         // Somebody else's waker may run anything when it is dropped.
         drop(old);
@@ -132,16 +179,16 @@ impl Timers {
 
     /// Takes a timer away. Harmless for one that has fired.
     pub(crate) fn cancel(&self, key: TimerKey) {
-        let timer = {
+        let other = {
             let mut table = self.table.borrow_mut();
-            let timer = table.vacate(key);
-            if matches!(timer, Timer::Armed(_)) {
+            let Some((old, other)) = table.vacate(key) else { return };
+            if !old.has(Place::DUE) {
                 table.dead += 1;
                 table.sweep();
             }
-            timer
+            other
         };
-        drop(timer);
+        drop(other);
     }
 
     /// The deadline of the first timer. It may be one that was cancelled, but not if all were.
@@ -154,46 +201,42 @@ impl Timers {
         table.heap.least().map(Moment::from_nanoseconds)
     }
 
-    /// The earliest timer that is due at `now`, which has to be fired then.
-    #[inline]
-    pub(crate) fn pop_due(&self, now: Moment) -> Option<TimerKey> {
+    /// Takes the timers that are due at `now` out of the heap, earliest first. How many: so often has
+    /// [`fire`](Self::fire) to be called.
+    pub(crate) fn ring(&self, now: Moment) -> usize {
         let mut table = self.table.borrow_mut();
-        loop {
-            let key = table.heap.pop_up_to(now.nanoseconds())?;
-            if let Some(timer) = table.find(key) {
-                if let Timer::Armed(action) = mem::replace(timer, Timer::None) {
-                    *timer = Timer::Due(action);
+        let before = table.due.len();
+        while let Some(timer) = table.heap.pop_up_to(now.nanoseconds()) {
+            match table.find(timer.key) {
+                Some(place) => {
+                    place.0 |= Place::DUE;
+                    table.due.push_back(timer);
                 }
-                return Some(key);
+                None => table.dead -= 1,
             }
-            table.dead -= 1;
         }
+        table.due.len() - before
     }
 
-    /// What to do for a timer that came due, unless it was cancelled after all.
+    /// What to do for the first of the timers that came due, unless it was cancelled after all.
     #[inline]
-    pub(crate) fn fire(&self, key: TimerKey) -> Option<Action> {
-        match self.table.borrow_mut().vacate(key) {
-            Timer::Armed(action) | Timer::Due(action) => Some(action),
-            Timer::None => None,
-        }
+    pub(crate) fn fire(&self) -> Option<Action> {
+        let mut table = self.table.borrow_mut();
+        let timer = table.due.pop_front()?;
+        let (_, other) = table.vacate(timer.key)?;
+        Some(other.unwrap_or(Action::Step(timer.sleeper)))
+    }
+
+    /// Whom the timer wakes that fires after `ahead` others.
+    #[inline]
+    pub(crate) fn sleeper(&self, ahead: usize) -> Option<Key> {
+        self.table.borrow().due.get(ahead).map(|timer| timer.sleeper)
     }
 
     /// Drops all timers.
     pub(crate) fn clear(&self) {
-        let timers: Vec<_> = {
-            let mut table = self.table.borrow_mut();
-            table.heap = RadixHeap::default();
-            table.dead = 0;
-            (0..table.places.len() as u32)
-                .map(|place| {
-                    let tenant = table.places[place as usize].tenant;
-                    // Free places are vacated too, which does no harm: the table is not used again.
-                    table.vacate(TimerKey { place, tenant })
-                })
-                .collect()
-        };
-        drop(timers);
+        let table = self.table.take();
+        drop(table);
     }
 }
 
@@ -202,46 +245,69 @@ mod tests {
     use std::task::Waker;
     use std::time::Duration;
 
-    use super::{Action, Moment, Timers};
+    use super::{Action, Key, Moment, Timers};
 
-    fn sleeper() -> Action {
-        Action::Wake(Waker::noop().clone())
+    fn sleeper(number: u32) -> Action {
+        Action::Step(Key::new(0, 0, number))
+    }
+
+    /// What fires at `now`: of each timer the number of its sleeper.
+    fn fired(timers: &Timers, now: Moment) -> Vec<usize> {
+        (0..timers.ring(now))
+            .filter_map(|_| match timers.fire()? {
+                Action::Step(key) => Some(key.place()),
+                Action::Wake(_) | Action::Call(_) => Some(usize::MAX),
+            })
+            .collect()
     }
 
     #[test]
     fn timers_come_by_deadline_then_by_order_of_arming() {
         let (timers, now) = (Timers::default(), Moment::real());
         let after = |milliseconds| now.after(Duration::from_millis(milliseconds));
-        let keys = [20, 10, 20, 10].map(|milliseconds| timers.arm(after(milliseconds), sleeper()));
+        for (number, milliseconds) in [(0, 20), (1, 10), (2, 20), (3, 10)] {
+            timers.arm(after(milliseconds), sleeper(number));
+        }
         assert_eq!(timers.first(), Some(after(10)));
-        assert!(timers.pop_due(now).is_none(), "never early");
-        let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(after(1000))).collect();
-        assert_eq!(order, [1, 3, 0, 2].map(|index: usize| keys[index]));
+        assert_eq!(timers.ring(now), 0, "never early");
+        assert_eq!(fired(&timers, after(1000)), [1, 3, 0, 2]);
     }
 
     #[test]
     fn a_cancelled_timer_does_not_fire_even_when_it_is_due() {
         let (timers, now) = (Timers::default(), Moment::real());
-        let (first, second) = (timers.arm(now, sleeper()), timers.arm(now, sleeper()));
+        let (first, second) = (timers.arm(now, sleeper(1)), timers.arm(now, sleeper(2)));
         timers.cancel(first);
         assert!(!timers.is_armed(first) && timers.is_armed(second));
-        assert_eq!(timers.pop_due(now), Some(second));
+        assert_eq!(timers.ring(now), 1);
+        assert!(timers.is_armed(second), "until it fires");
         timers.cancel(second);
-        assert!(timers.fire(second).is_none() && timers.pop_due(now).is_none());
-        let third = timers.arm(now, sleeper());
+        assert!(timers.fire().is_none() && timers.ring(now) == 0);
+        let third = timers.arm(now, sleeper(3));
         timers.cancel(first);
         assert!(timers.is_armed(third), "an old key means nobody");
+    }
+
+    #[test]
+    fn whoever_polled_last_is_woken() {
+        let (timers, now) = (Timers::default(), Moment::real());
+        let [first, second] = [1, 2].map(|number| timers.arm(now, sleeper(number)));
+        timers.set_waker(first, &Key::new(0, 0, 7).waker());
+        timers.set_waker(second, Waker::noop());
+        assert_eq!(fired(&timers, now), [7, usize::MAX]);
+        timers.arm(now, sleeper(5));
+        assert_eq!(fired(&timers, now), [5], "the next tenant of the place inherits nothing");
     }
 
     #[test]
     fn arming_and_cancelling_for_ever_takes_no_room() {
         let (timers, now) = (Timers::default(), Moment::real());
         for _ in 0..10_000 {
-            let key = timers.arm(now, sleeper());
+            let key = timers.arm(now, Action::Wake(Waker::noop().clone()));
             timers.cancel(key);
         }
         assert!(timers.table.borrow().heap.len() <= 101);
-        assert_eq!(timers.table.borrow().places.len(), 1);
+        assert!(timers.table.borrow().places.len() == 1 && timers.table.borrow().others.is_empty());
         assert_eq!(timers.first(), None);
     }
 }
