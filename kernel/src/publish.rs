@@ -161,6 +161,29 @@ impl Publisher {
         self.publish("clear_output", json!({ "wait": wait }));
     }
 
+    /// Shows a text in the front end's pager, or else among the output, once the cell has ended well.
+    pub(crate) fn page(&self, plain: &str, markdown: &str) {
+        self.add_to_reply(|aside| aside.add_page(plain, markdown));
+    }
+
+    /// Puts a text into the cell in the place of what was run, once that has ended well.
+    pub(crate) fn set_next_input(&self, text: &str) {
+        let payload = json!({ "source": "set_next_input", "text": text, "replace": true });
+        self.add_to_reply(|aside| aside.add_payload(payload));
+    }
+
+    /// Asks the front end to end, once the cell has ended well; notebooks do not heed it.
+    pub(crate) fn ask_exit(&self) {
+        self.add_to_reply(|aside| aside.add_payload(json!({ "source": "ask_exit", "keepkernel": false })));
+    }
+
+    fn add_to_reply(&self, add: impl FnOnce(&Aside)) {
+        // Without an aside, nobody makes a reply.
+        if let Some(aside) = &self.aside {
+            add(aside);
+        }
+    }
+
     /// The failure of a cell. Published by the execute handler, not by the engine.
     pub(crate) fn error(&self, report: &ErrorReport) {
         self.publish("error", Value::Object(report.fields()));

@@ -143,20 +143,48 @@ def test_tasks(kernel):
     assert kernel.ok(":tasks").shown == ["no tasks are pending"]
 
 
+def pages(request):
+    """What a cell shows in the pager."""
+    assert not request.shown, "front ends would show it twice"
+    payload = request.reply["payload"]
+    assert all(page["source"] == "page" and page["start"] == 0 and page["data"]["text/markdown"] for page in payload)
+    return [page["data"]["text/plain"] for page in payload]
+
+
 def test_documentation(kernel):
     kernel.ok("/// Doubles a number.\n///\n/// Really.\npub fn double(n: i32) -> i32 { 2 * n }\nlet five = 5;")
-    (shown,) = kernel.ok("?double").shown
-    assert "pub fn double(n: i32) -> i32" in shown and "Doubles a number.\n\nReally." in shown and "In[1]" in shown
+    (page,) = pages(kernel.ok("?double"))
+    assert "pub fn double(n: i32) -> i32" in page and "Doubles a number.\n\nReally." in page and "In[1]" in page
+    assert kernel.ok(":doc double").shown == [page]
     assert "five: i32" in kernel.ok(":doc five").shown[0]
-    assert "Suspends the coroutine" in kernel.ok("?sleep").shown[0]
-    assert "pub fn cancel(&self)" in kernel.ok("?Task::cancel").shown[0]
-    assert "doc.rust-lang.org" in kernel.ok("?HashMap").shown[0]
+    assert "Suspends the coroutine" in pages(kernel.ok("?sleep"))[0]
+    assert "pub fn cancel(&self)" in pages(kernel.ok("?Task::cancel"))[0]
+    assert "doc.rust-lang.org" in pages(kernel.ok("?HashMap"))[0]
+    (both,) = pages(kernel.ok("?double\n?five"))
+    assert both.startswith(page) and "five: i32" in both
+    assert kernel.run("?double\nnonsense").reply["payload"] == []
+    assert pages(kernel.ok("1")) == []
+
+
+def test_load_puts_a_file_into_the_cell(kernel, tmp_path):
+    file = tmp_path / "with blank.rs"
+    file.write_text("let a = 1;\na + 1\n")
+    request = kernel.ok(f":load {file}")
+    (payload,) = request.reply["payload"]
+    assert payload == {"source": "set_next_input", "replace": True, "text": f"// :load {file}\nlet a = 1;\na + 1\n"}
+    assert kernel.ok(payload["text"]).value == "2"
+    assert f"cannot read `{tmp_path}`" in kernel.fails(f":load {tmp_path}").traceback
+
+
+def test_quit_asks_a_console_to_end(kernel):
+    assert kernel.ok(":quit").reply["payload"] == [{"source": "ask_exit", "keepkernel": False}]
+    assert kernel.ok("1 + 1").value == "2"
 
 
 def test_help_lists_every_command(kernel):
     rows = table(kernel.ok(":help"))
     names = " ".join(row[0] for row in rows)
-    for name in (":dep", ":vars", ":type", ":opt", ":clear", ":restart", ":help", ":version", ":env", ":build_env", ":show_deps", ":fmt", ":types", ":efmt", ":timing", ":doc", ":load_config", "%%opt", "%time", "%timeit", ":tasks", ":last_source", "!command"):
+    for name in (":dep", ":vars", ":type", ":opt", ":clear", ":restart", ":help", ":version", ":env", ":build_env", ":show_deps", ":fmt", ":types", ":efmt", ":timing", ":doc", ":load_config", "%%opt", "%time", "%timeit", ":tasks", ":last_source", ":load", ":quit", "!command"):
         assert name in names
     assert all(len(row) == 1 or row[1] for row in rows), rows
     assert re.fullmatch(r"Boucle \d+\.\d+\.\d+, rustc 1\.\d+\.\d+\S*", kernel.ok(":version").shown[0])

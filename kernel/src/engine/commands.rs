@@ -3,6 +3,7 @@
 //!
 //! All commands of a cell are read before anything of it runs, so that a mistyped one changes nothing.
 
+use std::fs;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,18 +60,27 @@ impl Engine {
         match command {
             Command::BuildEnv { name, value } => self.set_build_variable(&name, &value),
             Command::Clear => self.clear(publisher).await,
-            Command::Doc(name) => self.show_documentation(&name, publisher),
+            Command::Doc(name) => {
+                let (plain, markdown) = self.documentation(&name);
+                show_markdown(&plain, &markdown, publisher);
+            }
             Command::Efmt(format) => self.set_error_format(format, publisher),
             Command::Env { name, value } => self.set_variable(&name, &value).await,
             Command::Fmt(format) => self.set_format(format, publisher),
             Command::Help => show_table(&magics::help(), publisher),
             Command::LastSource => show_source(self.last_source.as_deref(), publisher),
+            Command::Load(file) => load(&file, publisher)?,
             Command::LoadConfig { quiet } => Box::pin(self.load_configuration(quiet, publisher)).await?,
             Command::Needless(why) => say(format!("not needed here: {why}"), publisher),
             Command::Opt(level) => self.set_level(level, publisher),
             Command::ToggleOpt => {
                 self.set_level(Some(if self.options.opt_level == Some(2) { 0 } else { 2 }), publisher)
             }
+            Command::Page(name) => {
+                let (plain, markdown) = self.documentation(&name);
+                publisher.page(&plain, &markdown);
+            }
+            Command::Quit => quit(publisher),
             Command::Restart => self.restart(publisher).await,
             Command::Shell(command) => self.run_shell(&command, publisher).await?,
             Command::ShowDeps => self.show_dependencies(publisher),
@@ -256,7 +266,19 @@ fn show_source(source: Option<&str>, publisher: &Publisher) {
     show_markdown(source, &format!("```rust\n{source}\n```"), publisher);
 }
 
-pub(super) fn show_markdown(plain: &str, markdown: &str, publisher: &Publisher) {
+fn load(file: &str, publisher: &Publisher) -> Result<(), ErrorReport> {
+    let unreadable = |error| ErrorReport::plain("LoadError", format!("cannot read `{file}`: {error}"));
+    let text = fs::read_to_string(file).map_err(unreadable)?;
+    publisher.set_next_input(&format!("// :load {file}\n{text}"));
+    Ok(())
+}
+
+fn quit(publisher: &Publisher) {
+    say("a console ends now; a notebook's kernel is shut down by the notebook", publisher);
+    publisher.ask_exit();
+}
+
+fn show_markdown(plain: &str, markdown: &str, publisher: &Publisher) {
     let data = [("text/plain", plain), ("text/markdown", markdown)];
     let data = data.into_iter().map(|(mime, text)| (mime.to_owned(), text.into()));
     publisher.display_data(data.collect(), MimeBundle::new(), None);

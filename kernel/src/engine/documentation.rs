@@ -1,27 +1,25 @@
 //! What is known of a name: for `:doc` and `?name`. Part of the engine's commands.
 
 use super::Engine;
-use super::commands::show_markdown;
 use crate::compile::runtime;
 use crate::magics::{self, Documentation};
-use crate::publish::Publisher;
 
 impl Engine {
-    /// Shows what the notebook, or else the event loop's library, says of a name, or where to read on.
-    pub(super) fn show_documentation(&self, name: &str, publisher: &Publisher) {
+    /// What the notebook, or else the event loop's library, says of a name, or where to read on: as text and as Markdown.
+    pub(super) fn documentation(&self, name: &str) -> (String, String) {
         let found = self.of_notebook(name).or_else(|| magics::find_documentation(name, runtime::sources()));
         match found {
             Some(Documentation { signature, prose, place }) => {
                 let plain = [signature.as_str(), prose.as_str(), place.as_str()];
                 let plain: Vec<&str> = plain.into_iter().filter(|part| !part.is_empty()).collect();
                 let markdown = format!("```rust\n{signature}\n```\n\n{prose}\n\n{place}");
-                show_markdown(&plain.join("\n\n"), markdown.trim_end(), publisher);
+                (plain.join("\n\n"), markdown.trim_end().to_owned())
             }
             None => {
                 let url = format!("https://doc.rust-lang.org/std/?search={}", name.replace(' ', "%20"));
                 let nothing = format!("the notebook knows nothing of `{name}`");
                 let plain = format!("{nothing}; search Rust's documentation: {url}");
-                show_markdown(&plain, &format!("{nothing}; [search Rust's documentation]({url})"), publisher);
+                (plain, format!("{nothing}; [search Rust's documentation]({url})"))
             }
         }
     }

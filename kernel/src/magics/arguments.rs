@@ -30,9 +30,21 @@ pub(super) fn code_type(_: &str, range: Range<usize>) -> Result<Command, String>
 }
 
 pub(super) fn documented(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    documented_name(argument).map(Command::Doc)
+}
+
+/// The name in what somebody asks about, which may look like a call.
+pub(super) fn documented_name(argument: &str) -> Result<String, String> {
     match argument.trim_end_matches(['!', '(', ')', ';']) {
         "" => Err("there is no name behind this command".into()),
-        name => Ok(Command::Doc(name.to_owned())),
+        name => Ok(name.to_owned()),
+    }
+}
+
+pub(super) fn some_file(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument {
+        "" => Err("there is no file behind this command".into()),
+        file => Ok(Command::Load(file.to_owned())),
     }
 }
 

@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use super::arguments::{
-    cell_level, code_type, configuration, dependency, documented, error_format, level, measured, measured_cell,
-    nothing, shell, some_code, value_format, variable,
+    cell_level, code_type, configuration, dependency, documented, documented_name, error_format, level, measured,
+    measured_cell, nothing, shell, some_code, some_file, value_format, variable,
 };
 use super::segment::Sigil::{Cell as Whole, Colon, Percent};
 use super::segment::{Line, Sigil};
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Fmt(Option<ValueFormat>),
     Help,
     LastSource,
+    /// Put the text of a file into the cell, to be read and run.
+    Load(String),
     LoadConfig {
         quiet: bool,
     },
@@ -44,6 +46,9 @@ pub(crate) enum Command {
     Opt(Option<u8>),
     OptCell(u8),
     ToggleOpt,
+    /// Show what is known of a name, beside the notebook where the front end can.
+    Page(String),
+    Quit,
     Restart,
     Shell(String),
     ShowDeps,
@@ -103,7 +108,7 @@ const COMMANDS: &[Entry] = &[
     entry(NOTEBOOK, Colon, "type", "expression", "the type of an expression, which is not run; `:t` for short", code_type),
     entry(NOTEBOOK, Colon, "t", "expression", "", code_type),
     entry(NOTEBOOK, Colon, "tasks", "", "the event loop's pending tasks", |text, _| nothing(text, Command::Tasks)),
-    entry(NOTEBOOK, Colon, "doc", "name", "what is known of a name; `?name` for short", documented),
+    entry(NOTEBOOK, Colon, "doc", "name", "what is known of a name; `?name` shows it in a pager, where there is one", documented),
     entry(NOTEBOOK, Colon, "last_source", "", "the source that rustc was given for the last cell", |text, _| nothing(text, Command::LastSource)),
     entry(CRATES, Colon, "dep", "name = \"1\"", "use a crate: a version, or a table as in Cargo.toml", dependency),
     entry(CRATES, Colon, "show_deps", "", "the crates in use", |text, _| nothing(text, Command::ShowDeps)),
@@ -122,6 +127,7 @@ const COMMANDS: &[Entry] = &[
     }),
     entry(SESSION, Colon, "restart", "", "a new process for cells: variables and tasks go, definitions stay", |text, _| nothing(text, Command::Restart)),
     entry(SESSION, Colon, "clear", "", "forget everything", |text, _| nothing(text, Command::Clear)),
+    entry(SESSION, Colon, "load", "file", "put the text of a file into this cell", some_file),
     entry(SESSION, Colon, "load_config", "", "run `init.evcxr` and `prelude.rs` again", configuration),
     entry(TIME, Percent, "time", "code", "run it, and tell how long it took", |_, range| some_code(range.clone(), Command::Time(range))),
     entry(TIME, Whole, "time", "", "the same for the whole cell", |text, _| nothing(text, Command::TimeCell)),
@@ -130,6 +136,7 @@ const COMMANDS: &[Entry] = &[
     entry(TIME, Colon, "timing", "", "switch on or off: tell after each cell what took how long", |text, _| nothing(text, Command::Timing)),
     entry(SHELL, Sigil::Bang, "", "command", "run it with `sh`", shell),
     entry(ABOUT, Colon, "help", "", "this table", |_, _| Ok(Command::Help)),
+    entry(ABOUT, Colon, "quit", "", "leave a console, and end its kernel", |text, _| nothing(text, Command::Quit)),
     entry(ABOUT, Colon, "version", "", "the versions of Boucle and of Rust", |text, _| nothing(text, Command::Version)),
 ];
 
@@ -144,7 +151,6 @@ const NEEDLESS: &[(&str, &str)] = &[
     ("linker", "cells are linked by the toolchain's own linker"),
     ("offline", "only what is not cached is asked of the network"),
     ("preserve_vars_on_panic", "a panic loses no variables"),
-    ("quit", "the front end ends the kernel"),
     ("sccache", "everything is cached, without being asked"),
     ("time_passes", "`:timing` tells what took how long"),
     ("toolchain", "the kernel uses the toolchain with which it was started"),
@@ -206,7 +212,7 @@ pub(crate) fn parse(text: &str, line: &Line) -> Result<Command, Problem> {
 /// `?name`, where the name may be a path, or stand behind a blank.
 fn question(text: &str, line: &Line) -> Result<Command, Problem> {
     let name = text[line.name.start..line.argument.end.max(line.name.end)].trim();
-    documented(name, 0..0).map_err(|_| Problem {
+    documented_name(name).map(Command::Page).map_err(|_| Problem {
         message: "a name has to follow the `?`".into(),
         help: Some("`:help` shows all commands".into()),
         at: line.name.start - 1..line.argument.end.max(line.name.end),
@@ -275,8 +281,8 @@ mod tests {
         check("%timeit -n 10 -r3 f(x)", "Timeit { code: 18..22, loops: 10, rows: 3 }");
         check("%timeit f()", "Timeit { code: 8..11, loops: 0, rows: 7 }");
         check("%%timeit -r 2\nf()", "TimeitCell { loops: 0, rows: 2 }");
-        check("?Vec::push", "Doc(\"Vec::push\")");
-        check("? println!", "Doc(\"println\")");
+        check("?Vec::push", "Page(\"Vec::push\")");
+        check("? println!", "Page(\"println\")");
         check(":doc f", "Doc(\"f\")");
         check("!ls -la", "Shell(\"ls -la\")");
         check(":vars;", "Vars");

@@ -53,6 +53,28 @@ impl Aside {
         self.wants == Wants::Text
     }
 
+    pub(super) fn add_payload(&self, payload: Value) {
+        self.kept().payload.push(payload);
+    }
+
+    /// Adds to the page, since front ends show only one.
+    pub(super) fn add_page(&self, plain: &str, markdown: &str) {
+        let mut kept = self.kept();
+        let is_page = |payload: &&mut Value| payload["source"] == "page";
+        match kept.payload.iter_mut().find(is_page) {
+            Some(page) => {
+                for (mime_type, text) in [("text/plain", plain), ("text/markdown", markdown)] {
+                    let so_far = page["data"][mime_type].as_str().unwrap_or_default();
+                    page["data"][mime_type] = format!("{so_far}\n\n{text}").into();
+                }
+            }
+            None => {
+                let data = json!({ "text/plain": plain, "text/markdown": markdown });
+                kept.payload.push(json!({ "source": "page", "data": data, "start": 0 }));
+            }
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
