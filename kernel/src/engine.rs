@@ -5,6 +5,7 @@
 
 mod attempt;
 mod build;
+mod callers;
 mod commands;
 mod configuration;
 mod crate_progress;
@@ -378,7 +379,7 @@ impl Engine {
                         let bound = plan.parsed.statements.iter().flat_map(|statement| statement.binds.iter().cloned());
                         let not_reached = bound.filter(|name| !built.ended.contains_key(name));
                         self.session.note_not_reached(&text.label, not_reached);
-                        Err(self.failed(&failure))
+                        Err(self.failed(&failure).await)
                     }
                 }
             }
@@ -411,12 +412,20 @@ impl Engine {
         self.session.lose_variables(cause)
     }
 
-    fn failed(&self, failure: &Failure) -> ErrorReport {
+    async fn failed(&self, failure: &Failure) -> ErrorReport {
         let place = failure.location.as_ref().and_then(|location| {
             let source = self.session.source(&location.file)?;
             Some((source.clone(), offset_in(&source.text, location)))
         });
-        report::failed(failure, place)
+        let mut interrupts = self.interrupts.clone();
+        let (place, callers) = match &self.ready {
+            Some(ready) => tokio::select! {
+                traced = callers::trace(failure, place.clone(), &ready.compiler) => traced,
+                Ok(()) = interrupts.changed() => (place, Vec::new()),
+            },
+            None => (place, Vec::new()),
+        };
+        report::failed(failure, place.as_ref(), &callers)
     }
 
     fn died(&mut self, death: &Death) -> ErrorReport {

@@ -16,6 +16,8 @@ pub use crate::interrupt::checkpoint;
 pub use debug::{debug, debug_place, name_debug_places};
 pub use measure::measure;
 pub use never::Never;
-pub use question::{DisplayedQuestion, Question, question, question_displayed, question_pretty};
+pub use question::{
+    DisplayedQuestion, ExplainedQuestion, Question, question, question_debug, question_displayed, question_pretty,
+};
 pub use scope::{Ending, Failed, Kept, Scope, StoredAt, keep, result, returned};
 pub use wait::{coroutine, thread_sleep, wait};

@@ -14,8 +14,8 @@ use std::panic::{panic_any, resume_unwind};
 
 pub use exception::Exception;
 pub(crate) use exception::Kind;
-pub(crate) use hook::{InTask, install_hook, take_location};
-pub use hook::{assume_external_hook, in_task, note_panic, note_place};
+pub(crate) use hook::{InTask, install_hook, take_origin};
+pub use hook::{assume_external_hook, in_task, note_origin, note_panic};
 
 /// The user asked to stop (■ in a notebook, Ctrl-C in a terminal): Python's `KeyboardInterrupt`.
 ///

@@ -270,6 +270,8 @@ def test_formats_of_values_and_errors(kernel):
     kernel.ok(":types")
     assert kernel.ok("p").value == "P { x: 0.5 }"
     failing = '"x".parse::<i32>()?;'
+    assert kernel.fails(failing).reply["evalue"] == "invalid digit found in string"
+    kernel.ok(":efmt {:?}")
     assert kernel.fails(failing).reply["evalue"] == "ParseIntError { kind: InvalidDigit }"
     kernel.ok(":efmt {}")
     assert kernel.fails(failing).reply["evalue"] == "invalid digit found in string"

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use super::item::{Item, ItemKind, StaticKind, StaticPart, Use};
 use super::plan::{CellPlan, ErrorFormat, Formats, Purpose, ValueFormat};
-use super::rewrite::{QUESTION, THREAD_SLEEP};
+use super::rewrite::THREAD_SLEEP;
 use super::source::{Generated, Source};
 use super::split::Statement;
 
@@ -252,9 +252,10 @@ impl Writer<'_> {
     /// Tells how values and errors are to be written, where that is not the usual way.
     fn formats(&mut self, plan: &CellPlan) {
         let Formats { value, types, error } = &plan.formats;
-        if plan.parsed.source.edits.iter().any(|edit| edit.insert == QUESTION) {
+        if plan.parsed.asks_questions() {
             let function = match error {
-                ErrorFormat::Debug => "question",
+                ErrorFormat::Explained => "question",
+                ErrorFormat::Debug => "question_debug",
                 ErrorFormat::Pretty => "question_pretty",
                 ErrorFormat::Display => "question_displayed",
             };

@@ -50,6 +50,22 @@ pub(crate) fn failing(text: &str, at: usize, message: &str, is_panic: bool) -> R
 
 /// The smallest expression of this kind that begins there.
 fn expression(text: &str, at: usize, culprit: Culprit) -> Option<Range<usize>> {
+    let mut finder = Finder { at, culprit, found: None };
+    for statement in statements(text)? {
+        finder.visit_stmt(&statement);
+    }
+    finder.found
+}
+
+/// The statements of a cell's text as it was written, without its commands.
+pub(super) fn statements(text: &str) -> Option<Vec<syn::Stmt>> {
+    // What begins like this is no statement.
+    let is_command = |line: &str| line.trim_start().starts_with([':', '%', '!', '?']);
+    let without = |line: &str| if is_command(line) { format!("{}\n", " ".repeat(line.len() - 1)) } else { line.into() };
+    parse(text).or_else(|| parse(&text.split_inclusive('\n').map(without).collect::<String>()))
+}
+
+fn parse(text: &str) -> Option<Vec<syn::Stmt>> {
     proc_macro2::extra::invalidate_current_thread_spans();
     let tokens: TokenStream = text.parse().ok()?;
     let cell = |input: syn::parse::ParseStream<'_>| {
@@ -57,19 +73,15 @@ fn expression(text: &str, at: usize, culprit: Culprit) -> Option<Range<usize>> {
         syn::Block::parse_within(input)
     };
     // At the end of a cell a semicolon may be missing.
-    let statements = syn::parse::Parser::parse2(cell, tokens.clone()).or_else(|_| {
+    let parsed = syn::parse::Parser::parse2(cell, tokens.clone()).or_else(|_| {
         let semicolon: TokenStream = std::iter::once(tokens).chain(";".parse::<TokenStream>()).collect();
         syn::parse::Parser::parse2(cell, semicolon)
     });
-    let mut finder = Finder { at, culprit, found: None };
-    for statement in statements.ok()? {
-        finder.visit_stmt(&statement);
-    }
-    finder.found
+    parsed.ok()
 }
 
 /// The length of the word at the beginning, or of the one character there.
-fn word(text: &str) -> usize {
+pub(super) fn word(text: &str) -> usize {
     let end = text.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(text.len());
     end.max(text.chars().next().map_or(0, char::len_utf8))
 }
@@ -156,6 +168,7 @@ mod tests {
         check("match 3 { _ => ^unreachable!(\"only\") }", "internal error", "unreachable!(\"only\")");
         check("^load(1)?.len()", "?", "load(1)?");
         check("^drop(5);", "any message", "drop(5)");
+        check(":opt 3\n  %time é\n^drop(5)", "any message", "drop(5)");
     }
 
     #[test]

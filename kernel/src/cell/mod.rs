@@ -6,6 +6,7 @@
 
 mod assemble;
 mod bindings;
+mod calls;
 mod complete;
 mod extent;
 mod failing;
@@ -25,6 +26,7 @@ mod split;
 mod statics;
 
 pub(crate) use assemble::{Form, Layout, STATIC_PREFIX, Site, SiteMode, assemble, assemble_unparsed};
+pub(crate) use calls::{Caller, call};
 pub(crate) use complete::{IsComplete, is_balanced, is_complete};
 pub(crate) use failing::failing;
 pub(crate) use item::{Item, ItemKind, Use};

@@ -169,8 +169,10 @@ pub(crate) enum ValueFormat {
 /// How an error is written that `?` has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ErrorFormat {
-    /// `{:?}`
+    /// What it says, and what its causes say.
     #[default]
+    Explained,
+    /// `{:?}`
     Debug,
     /// `{:#?}`
     Pretty,

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::rewrite::{QUESTION, WAIT};
+
 /// The text of one executed cell, and what the engine changes in it before it is compiled.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Source {
@@ -221,6 +223,24 @@ impl Generated {
         Some((source, range.start))
     }
 
+    /// The place in a cell of a line, from 1, and a byte in it, also from 1, of the generated text, where the cell's code
+    /// calls something. What is inserted in front of an expression to call something with it counts as the expression.
+    pub(crate) fn locate_call(&self, line: usize, byte: usize) -> Option<(&Arc<Source>, usize)> {
+        let start: usize = self.text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let at = start + byte.checked_sub(1)?;
+        let (index, (begin, origin)) = self.piece_at(at)?;
+        if let Origin::User(source, offset) = origin {
+            return Some((source, offset + at - begin));
+        }
+        let mut behind = self.pieces[index..].iter();
+        let (begin, source, offset) = behind.find_map(|(begin, origin)| match origin {
+            Origin::User(source, offset) => Some((*begin, source, *offset)),
+            _ => None,
+        })?;
+        let is_in_front = self.text.get(at..begin)?.replace(WAIT, "").replace(QUESTION, "").chars().all(|c| c == '(');
+        is_in_front.then_some((source, offset))
+    }
+
     /// The stretches of user text.
     pub(crate) fn user_pieces(&self) -> Vec<UserPiece<'_>> {
         let mut at = Walk { text: &self.text, offset: 0, line: 1, column: 1 };
@@ -299,6 +319,18 @@ mod tests {
             generated.text
         };
         assert_eq!([written(0..1), written(1..2), written(0..2)], ["a)", "wait(b", "a)wait(b"]);
+    }
+
+    #[test]
+    fn calls_are_found_behind_what_makes_them() {
+        let cell = source("f().await;", &[(0..0, WAIT), (3..9, ")")]);
+        let mut generated = Generated::default();
+        generated.glue("{ match &(");
+        generated.user(&cell, 0..10);
+        let place = |at: usize| generated.locate_call(1, at + 1).map(|(_, offset)| offset);
+        let found = |word: &str| place(generated.text.find(word).unwrap());
+        assert_eq!([found("("), found("::asyncio"), found("f()"), found(";")], [Some(0), Some(0), Some(0), Some(9)]);
+        assert_eq!([found("{"), found("match")], [None, None]);
     }
 
     #[test]

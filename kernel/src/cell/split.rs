@@ -16,7 +16,7 @@ use super::item::{Item, Use};
 use super::item_macros::{ItemMacros, makes_items};
 use super::items::{item_of, keys_in, macro_call, made_by};
 use super::mentions::{self, plain};
-use super::rewrite::{Found, Rewrite, rewrite};
+use super::rewrite::{Found, QUESTION, Rewrite, rewrite};
 use super::source::{Edit, Source};
 
 /// A cell, split.
@@ -34,6 +34,13 @@ pub(crate) struct Parsed {
     pub(crate) mentions: BTreeSet<String>,
     /// Whether any of the code loops.
     pub(crate) loops: bool,
+}
+
+impl Parsed {
+    /// Whether the cell itself ends with an error that a `?` of its meets.
+    pub(crate) fn asks_questions(&self) -> bool {
+        self.source.edits.iter().any(|edit| edit.insert == QUESTION)
+    }
 }
 
 /// One statement of the cell's own level.

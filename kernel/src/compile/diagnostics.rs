@@ -84,24 +84,28 @@ pub(crate) struct Span {
     pub(crate) replacement: Option<String>,
 }
 
+impl Span {
+    /// A place that is marked, and nothing more.
+    pub(crate) fn of(source: Arc<Source>, range: Range<usize>) -> Span {
+        Span { source, range, primary: true, label: None, replacement: None }
+    }
+}
+
 impl Diagnostic {
     /// An error of the engine's own.
     pub(crate) fn error(message: impl Into<String>, source: Arc<Source>, range: Range<usize>) -> Diagnostic {
-        let span = Span { source, range, primary: true, label: None, replacement: None };
-        Diagnostic {
-            level: Level::Error,
-            code: None,
-            message: message.into(),
-            spans: vec![span],
-            children: Vec::new(),
-            stores: Vec::new(),
-            take: None,
-        }
+        let spans = vec![Span::of(source, range)];
+        Diagnostic { level: Level::Error, spans, ..Diagnostic::help(message) }
+    }
+
+    /// A note of the engine's own, about a place or about nothing that can be shown.
+    pub(crate) fn note(message: impl Into<String>, at: Option<Span>) -> Diagnostic {
+        Diagnostic { level: Level::Note, spans: at.into_iter().collect(), ..Diagnostic::help(message) }
     }
 
     /// Help of the engine's own that replaces the text at a place.
     pub(crate) fn suggestion(message: impl Into<String>, at: &Span, range: Range<usize>, text: String) -> Diagnostic {
-        let span = Span { source: at.source.clone(), range, primary: true, label: None, replacement: Some(text) };
+        let span = Span { replacement: Some(text), ..Span::of(at.source.clone(), range) };
         Diagnostic { spans: vec![span], ..Diagnostic::help(message) }
     }
 
@@ -197,9 +201,12 @@ impl Diagnostic {
 
 /// Names that only generated code has; a note that mentions one has nothing to say to the user.
 fn is_internal(message: &str) -> bool {
-    ["__boucle", "boucle_cell", "asyncio::cell", "Scope::", "cell::wait", "`wait`"]
+    ["__boucle", "boucle_cell", "asyncio::cell", "Scope::", "cell::wait", "`wait`", "a bound in `question"]
         .iter()
         .any(|name| message.contains(name))
+        || ["to implement `Question`", "to implement `DisplayedQuestion`", "the trait `Question` is"]
+            .iter()
+            .any(|text| message.contains(text))
         // Files that are gone when the user reads this, and options that nobody can give.
         || ["the full name for the type has been written to", "consider using `--verbose`"]
             .iter()

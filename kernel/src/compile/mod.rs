@@ -5,6 +5,7 @@ mod cache;
 pub(crate) mod deps;
 pub(crate) mod diagnostics;
 mod lease;
+mod lines;
 mod link;
 mod mir;
 mod prune;

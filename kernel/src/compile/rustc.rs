@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
@@ -18,12 +18,13 @@ use super::cache::{Cache, Entry};
 use super::deps::Bundle;
 use super::diagnostics::{Diagnostic, Level, Raw, resolve};
 use super::lease::Lease;
+use super::lines;
 use super::link::Linker;
 use super::mir;
 use super::prune::SESSION;
 use super::runtime::Runtime;
 use super::tool;
-use crate::cell::Generated;
+use crate::cell::{Generated, Source};
 
 /// What the files in the workshop are called, beside the source.
 const OBJECT: &str = "cell.o";
@@ -42,14 +43,32 @@ pub(crate) struct Compiler {
     /// `None` where rustc has to link.
     linker: Option<Linker>,
     cache: Cache,
-    /// The crates that the notebook has added.
-    crates: Option<Bundle>,
+    setting: Arc<Setting>,
+    /// How the libraries of this session were made.
+    recipes: Mutex<BTreeMap<PathBuf, Recipe>>,
     /// Why nothing can be kept, if that is so, and whether the user has been told.
     trouble: OnceLock<String>,
     told: AtomicBool,
     workshop: Workshop,
+}
+
+/// What a notebook has chosen for its cells, until it chooses something else.
+#[derive(Debug, Clone, Default)]
+struct Setting {
+    /// The crates that the notebook has added.
+    crates: Option<Bundle>,
     /// What the user has set for the compiler.
     environment: Vec<(String, String)>,
+}
+
+/// How a library was made.
+#[derive(Debug, Clone)]
+struct Recipe {
+    generated: Arc<Generated>,
+    file: String,
+    opt_level: u8,
+    epoch: u32,
+    setting: Arc<Setting>,
 }
 
 /// The session's own folder: sources and unfinished libraries lie there, and the libraries that the worker has loaded.
@@ -62,7 +81,7 @@ struct Workshop {
 /// What to compile.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
-    pub(crate) generated: &'a Generated,
+    pub(crate) generated: &'a Arc<Generated>,
     /// The name that `file!()` and panics give.
     pub(crate) file: &'a str,
     pub(crate) product: Product,
@@ -81,8 +100,17 @@ pub(crate) enum Product {
     Library,
     /// The same, and the types of the variables that it stores.
     LibraryAndTypes,
+    /// The same library once more, with a table of the lines that its code comes from.
+    Lines,
     /// The types alone.
     Types,
+}
+
+impl Product {
+    /// Whether it is what the worker runs.
+    fn is_run(self) -> bool {
+        matches!(self, Product::Library | Product::LibraryAndTypes)
+    }
 }
 
 /// What rustc said.
@@ -168,13 +196,15 @@ impl Compiler {
         let linker = Linker::of(&runtime.toolchain, workshop.path())
             .map_err(|cause| CompileError::Folder { folder: workshop.path().to_owned(), cause })?;
         let (trouble, told) = (OnceLock::new(), AtomicBool::new(false));
-        Ok(Compiler { runtime, linker, cache, crates: None, trouble, told, workshop, environment: Vec::new() })
+        let (setting, recipes) = Default::default();
+        Ok(Compiler { runtime, linker, cache, setting, recipes, trouble, told, workshop })
     }
 
     /// Sets an environment variable for all later compilations.
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
-        self.environment.retain(|(known, _)| known != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
+        let environment = &mut Arc::make_mut(&mut self.setting).environment;
+        environment.retain(|(known, _)| known != name);
+        environment.push((name.to_owned(), value.to_owned()));
     }
 
     pub(crate) fn cache(&self) -> &Cache {
@@ -183,19 +213,19 @@ impl Compiler {
 
     /// The crates that cells can use, beside the runtime.
     pub(crate) fn crates(&self) -> Option<&Bundle> {
-        self.crates.as_ref()
+        self.setting.crates.as_ref()
     }
 
     /// Has all later cells compiled with these crates.
     pub(crate) fn use_crates(&mut self, crates: Option<Bundle>) {
-        self.crates = crates;
+        Arc::make_mut(&mut self.setting).crates = crates;
     }
 
     /// Compiles something small and forgets it, so that the first cell does not wait for the disk.
     pub(crate) async fn warm_up(&self) -> Result<(), CompileError> {
         let source = "pub fn boucle_cell() { println!(); }";
         fs::write(self.workshop.path().join("warm-up"), source).map_err(|cause| self.failed(cause))?;
-        self.run("warm-up", &format!("--emit=obj={OBJECT}"), 0, 0).await?;
+        self.run(&self.setting, "warm-up", &[&format!("--emit=obj={OBJECT}")], 0, 0).await?;
         if let Some(linker) = &self.linker {
             self.link(linker).await?;
         }
@@ -204,10 +234,46 @@ impl Compiler {
 
     /// Compiles, or finds what an earlier compilation of the same source made.
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
+        let verdict = self.compile_with(&self.setting, request).await?;
+        let Request { generated, file, opt_level, epoch, .. } = request;
+        if let (Verdict::Accepted(compiled), true) = (&verdict, request.product.is_run()) {
+            let (generated, file, setting) = (generated.clone(), file.to_owned(), self.setting.clone());
+            let recipe = Recipe { generated, file, opt_level, epoch, setting };
+            self.recipes().insert(compiled.library.clone(), recipe);
+        }
+        Ok(verdict)
+    }
+
+    /// Where the calls stand that end at these offsets of a library: for each the innermost function first, since some are
+    /// compiled into others. Those of the notebook only, and none at all of a library that cannot be made once more.
+    ///
+    /// Cells are compiled without tables of lines, which would take rustc a tenth more time.
+    pub(crate) async fn calls(&self, library: &Path, offsets: &[u64]) -> Vec<Vec<(Arc<Source>, usize)>> {
+        let Some(recipe) = self.recipes().get(library).cloned() else { return Vec::new() };
+        let Recipe { generated, file, opt_level, epoch, setting } = &recipe;
+        let (opt_level, epoch) = (*opt_level, *epoch);
+        let request = Request { generated, file, product: Product::Lines, opt_level, epoch };
+        let Ok(Verdict::Accepted(again)) = self.compile_with(setting, request).await else { return Vec::new() };
+        let places = lines::places(library, &again.library, file, offsets).unwrap_or_else(|cause| {
+            tracing::warn!("cannot read the lines of `{}`: {cause}", again.library.display());
+            Vec::new()
+        });
+        let located = |(line, byte): lines::Place| {
+            let (source, at) = generated.locate_call(line as usize, byte as usize)?;
+            Some((source.clone(), at))
+        };
+        places.into_iter().map(|places| places.into_iter().filter_map(located).collect()).collect()
+    }
+
+    fn recipes(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Recipe>> {
+        self.recipes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn compile_with(&self, setting: &Setting, request: Request<'_>) -> Result<Verdict, CompileError> {
         let Request { generated, file, product, opt_level, epoch } = request;
-        let how = format!("{product:?} {opt_level} {epoch} {:?}", self.environment);
+        let how = format!("{product:?} {opt_level} {epoch} {:?}", setting.environment);
         let named = |bundle: &Bundle| format!("{} {:?}", bundle.id, bundle.externs.keys());
-        let crates = self.crates.as_ref().map(named).unwrap_or_default();
+        let crates = setting.crates.as_ref().map(named).unwrap_or_default();
         let key = Cache::key(&[MAKING, file, &generated.text, &crates, &how]);
         // What the compiler reads beside the source may change without it.
         let reads_more = ["include", "env!"].iter().any(|word| generated.text.contains(word));
@@ -221,7 +287,7 @@ impl Compiler {
                 (entry, None)
             }
             None => {
-                let (entry, link) = self.compile_anew(request, &library).await?;
+                let (entry, link) = self.compile_anew(setting, request, &library).await?;
                 if !reads_more && !entry.diagnostics.iter().any(Raw::is_about_libraries) {
                     self.keep(&key, &entry, &library);
                 }
@@ -236,11 +302,16 @@ impl Compiler {
     }
 
     /// Has rustc compile into `library`. Also returns how long the linker took.
-    async fn compile_anew(&self, request: Request<'_>, library: &Path) -> Result<(Entry, Duration), CompileError> {
+    async fn compile_anew(
+        &self,
+        setting: &Setting,
+        request: Request<'_>,
+        library: &Path,
+    ) -> Result<(Entry, Duration), CompileError> {
         let Request { generated, file, product, opt_level, epoch } = request;
         let linker = self.linker.as_ref().filter(|_| Linker::suits(&generated.text));
         let mut text = generated.text.clone();
-        if linker.is_none() && self.crates.is_some() {
+        if linker.is_none() && setting.crates.is_some() {
             // rustc would link copies of the crates, which have statics of their own.
             text.push_str("\nextern crate boucle_bundle as _;\n");
         }
@@ -248,12 +319,14 @@ impl Compiler {
         let code = if linker.is_some() { format!("obj={OBJECT}") } else { format!("link={LIBRARY}") };
         let emit = match product {
             Product::Check => "--emit=metadata=cell.rmeta".to_owned(),
-            Product::Library => format!("--emit={code}"),
+            Product::Library | Product::Lines => format!("--emit={code}"),
             Product::LibraryAndTypes => format!("--emit={code},mir=cell.mir"),
             Product::Types => "--emit=mir=cell.mir".to_owned(),
         };
-        let runs = matches!(product, Product::Library | Product::LibraryAndTypes);
-        let (diagnostics, other, success) = self.run(file, &emit, opt_level, epoch).await?;
+        let makes_library = product.is_run() || product == Product::Lines;
+        let mut what = vec![emit.as_str()];
+        what.extend((product == Product::Lines).then_some("-Cdebuginfo=line-tables-only"));
+        let (diagnostics, other, success) = self.run(setting, file, &what, opt_level, epoch).await?;
         let _ = fs::remove_file(self.workshop.path().join(file));
         if !success {
             self.rule_out_other_causes(&diagnostics, other, generated, file)?;
@@ -261,11 +334,11 @@ impl Compiler {
         }
         let mut types = BTreeMap::new();
         let begun = Instant::now();
-        if let Some(linker) = linker.filter(|_| runs) {
+        if let Some(linker) = linker.filter(|_| makes_library) {
             self.link(linker).await?;
         }
         let link = begun.elapsed();
-        if runs {
+        if makes_library {
             fs::rename(self.workshop.path().join(LIBRARY), library).map_err(|cause| self.failed(cause))?;
         }
         if matches!(product, Product::LibraryAndTypes | Product::Types) {
@@ -322,8 +395,9 @@ impl Compiler {
     /// Runs rustc: its diagnostics, whatever else it wrote, and whether it succeeded.
     async fn run(
         &self,
+        setting: &Setting,
         file: &str,
-        emit: &str,
+        what: &[&str],
         opt_level: u8,
         epoch: u32,
     ) -> Result<(Vec<Raw>, String, bool), CompileError> {
@@ -349,9 +423,9 @@ impl Compiler {
             .arg(prefixed("asyncio=", &self.runtime.library()))
             .arg("-L")
             .arg(prefixed("dependency=", &self.runtime.dependencies()))
-            .args(self.crates.iter().flat_map(arguments_for))
-            .arg(emit)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+            .args(setting.crates.iter().flat_map(arguments_for))
+            .args(what)
+            .envs(setting.environment.iter().map(|(name, value)| (name, value)));
         let output = tool::run(command, self.workshop.path()).await.map_err(|_| self.toolchain_changed())?;
         let (mut diagnostics, mut other) = (Vec::new(), String::new());
         for line in String::from_utf8_lossy(&output.stderr).lines() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::build::{Built, Refusal};
 use super::hints;
-use crate::cell::{CellPlan, Form, Generated, Item, ItemKind, Layout, Site, SiteMode, Use};
+use crate::cell::{CellPlan, ErrorFormat, Form, Generated, Item, ItemKind, Layout, Site, SiteMode, Use};
 use crate::compile::{Compiled, Diagnostic, Level, Span, fn_pointer, is_future, is_nameable};
 use crate::session::{Ended, Session};
 
@@ -44,6 +44,7 @@ impl Attempt<'_> {
             || self.drop_import(diagnostics)
             || self.resort_to_prelude(diagnostics)
             || self.show_nothing(diagnostics)
+            || self.settle_for_debug(diagnostics)
             || self.leave_out_broken(diagnostics)
     }
 
@@ -120,6 +121,18 @@ impl Attempt<'_> {
         is_shown && self.layout.silent
     }
 
+    /// An error that `?` meets need not be able to say what it is.
+    fn settle_for_debug(&mut self, diagnostics: &[Diagnostic]) -> bool {
+        let is_bound = |error: &Diagnostic| error.code.as_deref() == Some("E0277");
+        let is_new = self.plan.formats.error == ErrorFormat::Explained
+            && self.plan.parsed.asks_questions()
+            && errors(diagnostics).any(is_bound);
+        if is_new {
+            self.plan.formats.error = ErrorFormat::Debug;
+        }
+        is_new
+    }
+
     /// Names tell more often than rustc that a definition of an earlier cell is needed. One that is wrong by now must not
     /// be in the way of a cell that does without it.
     fn leave_out_broken(&mut self, diagnostics: &[Diagnostic]) -> bool {
@@ -150,7 +163,7 @@ impl Attempt<'_> {
         }
     }
 
-    pub(super) fn finish(self, compiled: Compiled, generated: Generated, sites: &[Site]) -> Built {
+    pub(super) fn finish(self, compiled: Compiled, generated: Arc<Generated>, sites: &[Site]) -> Built {
         let Compiled { library, types, warnings, link } = compiled;
         let Built { dropped_uses, mut notes, mut ended, .. } = self.built;
         notes.extend(waiting_main(self.plan));

@@ -21,7 +21,7 @@ use crate::session::{Ended, Session};
 #[derive(Debug, Default)]
 pub(super) struct Built {
     pub(super) library: PathBuf,
-    pub(super) generated: Generated,
+    pub(super) generated: Arc<Generated>,
     /// Store site → type, for the variables that can be kept.
     pub(super) types: BTreeMap<u32, String>,
     /// The stores to be ignored, because the type has no name.
@@ -72,6 +72,7 @@ pub(super) async fn build(
     let mut attempt = Attempt { plan, label, layout, built: Built::default(), refused: None };
     loop {
         let (generated, sites) = assemble(attempt.plan, &attempt.layout);
+        let generated = Arc::new(generated);
         let product = match (attempt.plan.runs(), sites.is_empty()) {
             (false, _) => Product::Check,
             (true, true) => Product::Library,
@@ -106,7 +107,8 @@ pub(super) async fn type_of(
     file: &str,
 ) -> Result<Result<String, Vec<Diagnostic>>, CompileError> {
     let (generated, _) = assemble(plan, &Layout::default());
-    let request = Request { generated: &generated, file, product: Product::Types, opt_level: 0, epoch: plan.epoch };
+    let request =
+        Request { generated: &Arc::new(generated), file, product: Product::Types, opt_level: 0, epoch: plan.epoch };
     match compiler.compile(request).await? {
         Verdict::Accepted(compiled) => {
             // The type that the compiler names is that of a reference to the value.
@@ -146,7 +148,7 @@ pub(super) async fn explain_syntax(
         return Ok(vec![Diagnostic::error(error.message, source.clone(), error.at)]);
     }
     // A text with unbalanced delimiters would only be made worse by more of them.
-    let generated = assemble_unparsed(source, is_balanced(&source.text));
+    let generated = Arc::new(assemble_unparsed(source, is_balanced(&source.text)));
     let request =
         Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0, epoch: 0 };
     match compiler.compile(request).await? {

@@ -169,6 +169,9 @@ impl Engine {
         let format = format.unwrap_or(self.options.formats.error);
         self.options.formats.error = format;
         let name = match format {
+            ErrorFormat::Explained => {
+                "what errors say, and what has caused them (`:efmt {:?}` shows what they are made of)"
+            }
             ErrorFormat::Debug => "{:?} (errors must implement Debug)",
             ErrorFormat::Pretty => "{:#?} (errors must implement Debug)",
             ErrorFormat::Display => "{} (errors must implement Display)",

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boucle_wire::{Failure, Times};
+use boucle_wire::{Failure, Location, Times};
 
 use super::build::Built;
-use crate::cell::{self, CellPlan, Source};
+use super::callers::{self, Place};
+use crate::cell::{self, CellPlan};
 use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
 use crate::magics;
@@ -113,26 +114,31 @@ pub(super) fn outdated(change: &Change) -> Option<String> {
     (!names.is_empty()).then(text)
 }
 
-/// The cell's code failed, perhaps at a known place of a cell.
-pub(super) fn failed(failure: &Failure, place: Option<(Arc<Source>, usize)>) -> ErrorReport {
-    let Failure { name, message, location } = failure;
+/// The cell's code failed, perhaps at a known place of a cell, to which these calls have led.
+pub(super) fn failed(failure: &Failure, place: Option<&Place>, callers: &[Place]) -> ErrorReport {
+    let Failure { name, message, location, causes, .. } = failure;
     let title = match (name.as_str(), message.as_str()) {
         (name, "") => name.to_owned(),
         ("panic", message) => format!("panicked: {message}"),
         (name, message) => format!("{name}: {message}"),
     };
-    let mut traceback = Vec::new();
-    match (place, location) {
-        (Some((source, at)), _) => {
-            let range = cell::failing(&source.text, at, message, name == "panic");
-            traceback.push(render(&Diagnostic::error(title, source, range)));
+    let causes: Vec<String> = causes.iter().map(|cause| format!("caused by: {cause}")).collect();
+    let text = match (place, location) {
+        (Some(place), _) => {
+            let (source, at) = place;
+            let range = cell::failing(&source.text, *at, message, name == "panic");
+            let mut error = Diagnostic::error(title, source.clone(), range);
+            error.children.extend(causes.iter().map(|cause| Diagnostic::note(cause, None)));
+            error.children.extend(callers::notes(place, callers));
+            render(&error)
         }
-        (None, Some(location)) => {
-            traceback.push(format!("{title}\n  at {}:{}:{}", location.file, location.line, location.column));
+        (None, Some(Location { file, line, column })) => {
+            [&[title], &causes[..], &[format!("  at {file}:{line}:{column}")]].concat().join("\n")
         }
-        (None, None) => traceback.push(title),
-    }
-    ErrorReport { ename: name.clone(), evalue: message.clone(), traceback }
+        (None, None) => [&[title], &causes[..]].concat().join("\n"),
+    };
+    let evalue = [std::slice::from_ref(message), &causes[..]].concat().join("\n");
+    ErrorReport { ename: name.clone(), evalue, traceback: vec![text] }
 }
 
 /// The cell took its process with it.

@@ -93,10 +93,13 @@ pub(super) fn value_format(argument: &str, _: Range<usize>) -> Result<Command, S
 pub(super) fn error_format(argument: &str, _: Range<usize>) -> Result<Command, String> {
     match argument {
         "" => Ok(Command::Efmt(None)),
+        "default" => Ok(Command::Efmt(Some(ErrorFormat::Explained))),
         "{:?}" => Ok(Command::Efmt(Some(ErrorFormat::Debug))),
         "{:#?}" => Ok(Command::Efmt(Some(ErrorFormat::Pretty))),
         "{}" => Ok(Command::Efmt(Some(ErrorFormat::Display))),
-        other => Err(format!("errors are written with `{{}}`, `{{:?}}` or `{{:#?}}`, not with `{other}`")),
+        other => Err(format!(
+            "errors are written with `{{}}`, `{{:?}}` or `{{:#?}}`, or as by `default`, not with `{other}`"
+        )),
     }
 }
 

@@ -115,7 +115,7 @@ const COMMANDS: &[Entry] = &[
     entry(SESSION, Colon, "opt", "0…3", "how much rustc optimizes from now on; `auto`: by whether the code loops", level),
     entry(SESSION, Whole, "opt", "0…3", "the same for one cell", cell_level),
     entry(SESSION, Colon, "fmt", "{:#?}", "how values are written: `{:#?}`, `{:.2?}`, `{}` …; without a format in the usual way", value_format),
-    entry(SESSION, Colon, "efmt", "{}", "how errors are written that `?` meets: `{:?}`, `{:#?}` or `{}`", error_format),
+    entry(SESSION, Colon, "efmt", "{}", "how errors are written that `?` meets: `{:?}`, `{:#?}`, `{}`, or `default`: in words, with what has caused them", error_format),
     entry(SESSION, Colon, "types", "", "switch on or off: show values with their types", |text, _| nothing(text, Command::Types)),
     entry(SESSION, Colon, "env", "NAME=value", "set an environment variable for cells and shell commands", |text, _| {
         let (name, value) = variable(text)?;

@@ -17,8 +17,10 @@ pub type Ending = Result<(), Box<dyn Any + Send>>;
 pub struct Failed {
     /// The error's type, without its path.
     pub name: String,
-    /// The error, in its `Debug` form.
+    /// The error, in words.
     pub message: String,
+    /// What caused it, the nearest cause first.
+    pub causes: Vec<String>,
     /// Where the `?` stands.
     pub location: &'static Location<'static>,
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use super::{CancelledError, KeyboardInterrupt, name_and_message, take_location};
+use super::hook::Origin;
+use super::{CancelledError, KeyboardInterrupt, name_and_message, take_origin};
 
 /// An exception that ended a task: what Python's `task.exception()` returns.
 ///
@@ -20,7 +21,7 @@ struct Record {
     kind: Kind,
     name: &'static str,
     message: String,
-    location: Option<String>,
+    origin: Origin,
 }
 
 /// How an exception continues when it is raised again.
@@ -62,12 +63,12 @@ impl Exception {
     }
 
     fn plain(name: &'static str, message: String) -> Self {
-        Self { record: Arc::new(Record { kind: Kind::Plain, name, message, location: None }) }
+        Self { record: Arc::new(Record { kind: Kind::Plain, name, message, origin: Origin::default() }) }
     }
 
-    /// Reads a caught panic; `location` of a fresh one is what the panic hook noted on this thread.
+    /// Reads a caught panic; the origin of a fresh one is what the panic hook noted on this thread.
     pub(crate) fn from_payload(payload: &(dyn Any + Send)) -> Self {
-        let raised_at = take_location();
+        let raised_at = take_origin();
         if let Some(again) = payload.downcast_ref::<Self>() {
             return again.clone();
         }
@@ -79,8 +80,8 @@ impl Exception {
             Kind::Plain
         };
         let (name, message) = name_and_message(payload);
-        let location = if kind == Kind::Plain { raised_at } else { None };
-        Self { record: Arc::new(Record { kind, name, message, location }) }
+        let origin = if kind == Kind::Plain { raised_at } else { Origin::default() };
+        Self { record: Arc::new(Record { kind, name, message, origin }) }
     }
 
     /// A [`CancelledError`] held as a value: what `gather` keeps when one of its children was cancelled.
@@ -108,7 +109,14 @@ impl Exception {
     /// Where it was raised, as `file:line:column`, when the panic hook saw it.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
-        self.record.location.as_deref()
+        self.record.origin.place.as_deref()
+    }
+
+    /// The addresses to which the functions that were running then would have returned, innermost first; empty unless the
+    /// panic hook took them down with [`note_origin`](super::note_origin).
+    #[must_use]
+    pub fn frames(&self) -> &[usize] {
+        &self.record.origin.frames
     }
 
     /// Raises it again, without another run of the panic hook.

@@ -10,7 +10,17 @@ use super::name_and_message;
 
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
-    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+    static ORIGIN: RefCell<Origin> = const { RefCell::new(Origin { place: None, frames: Vec::new() }) };
+}
+
+/// Where a panic came from.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    /// As `file:line:column`.
+    pub(crate) place: Option<String>,
+    /// The addresses to which the functions on the stack would have returned, innermost first; empty unless the hook took
+    /// them down.
+    pub(crate) frames: Vec<usize>,
 }
 
 static EXTERNAL: AtomicBool = AtomicBool::new(false);
@@ -25,13 +35,14 @@ pub fn in_task() -> bool {
 /// Remembers where the current panic of this thread happened, for the [`Exception`](super::Exception) made from it.
 /// Called from the panic hook of whoever installs one (see [`assume_external_hook`]).
 pub fn note_panic(info: &PanicHookInfo<'_>) {
-    note_place(info.location().map(ToString::to_string));
+    note_origin(info.location().map(ToString::to_string), Vec::new());
 }
 
-/// As [`note_panic`], for a hook that knows the place, as `file:line:column`, better than the panic does.
-pub fn note_place(place: Option<String>) {
+/// As [`note_panic`], for a hook that knows more than the panic does: a better place, as `file:line:column`, and the
+/// addresses to which the functions on the stack would have returned, innermost first.
+pub fn note_origin(place: Option<String>, frames: Vec<usize>) {
     // During the teardown of a thread there is nobody left to tell.
-    let _ = LOCATION.try_with(|last| last.replace(place));
+    let _ = ORIGIN.try_with(|last| last.replace(Origin { place, frames }));
 }
 
 /// Declares that the program's own panic hook calls [`note_panic`] and heeds [`in_task`], so that running a loop
@@ -70,9 +81,9 @@ fn report_own(info: &PanicHookInfo<'_>, name: &str, message: &str) {
     }
 }
 
-/// Where the last panic of this thread happened, as `file:line:column`; forgotten once taken.
-pub(crate) fn take_location() -> Option<String> {
-    LOCATION.try_with(RefCell::take).ok().flatten()
+/// Where the last panic of this thread came from; forgotten once taken.
+pub(crate) fn take_origin() -> Origin {
+    ORIGIN.try_with(RefCell::take).unwrap_or_default()
 }
 
 /// Marks the code that runs while it lives as a step whose panics the loop keeps.

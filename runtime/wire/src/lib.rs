@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever a frame changes in a way that an older peer cannot read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The environment variable that tells the worker which inherited descriptor its socket is.
 pub const SOCKET_FD_VARIABLE: &str = "BOUCLE_WORKER_FD";
@@ -184,7 +184,7 @@ pub struct Stored {
 }
 
 /// What ended a cell early.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The exception's name, as Jupyter's `ename`.
     pub name: String,
@@ -192,6 +192,19 @@ pub struct Failure {
     pub message: String,
     /// Where it was raised: a place in a cell, or in a library.
     pub location: Option<Location>,
+    /// What caused it, as the error itself tells: the nearest cause first.
+    pub causes: Vec<String>,
+    /// What was on the stack, innermost first; empty while it is not known how the cell ends.
+    pub frames: Vec<Frame>,
+}
+
+/// A function on the stack of a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The library that holds its code; for a cell, as [`Run::library`] named it.
+    pub library: PathBuf,
+    /// Where in the library the call that it was making ends, in bytes from where it is loaded.
+    pub offset: u64,
 }
 
 /// A place in a source file.

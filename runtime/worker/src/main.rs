@@ -9,6 +9,7 @@
 //! 3. When the kernel is gone, so is this process, and whatever it started.
 
 mod control;
+mod frames;
 mod limits;
 mod load;
 mod places;

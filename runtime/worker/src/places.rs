@@ -10,13 +10,14 @@ use std::thread;
 use boucle_wire::{Failure, FromWorker, Location, Piece};
 
 use crate::control::Kernel;
+use crate::frames;
 
 /// Generated file → where the user's text stands in it.
 static MAPS: Mutex<Option<HashMap<String, Vec<Piece>>>> = Mutex::new(None);
 
 thread_local! {
-    /// Where the last panic of this thread happened.
-    static LAST: RefCell<Option<Location>> = const { RefCell::new(None) };
+    /// Where the last panic of this thread happened, and what was on the stack.
+    static LAST: RefCell<(Option<Location>, Vec<usize>)> = const { RefCell::new((None, Vec::new())) };
 }
 
 /// Remembers the map of a generated file; a file of the same name is replaced.
@@ -42,8 +43,8 @@ pub(crate) fn translate(file: &str, line: u32, column: u32) -> Location {
     }
 }
 
-/// Takes the place of this thread's last panic.
-pub(crate) fn take_last() -> Option<Location> {
+/// Takes the place of this thread's last panic, and the addresses that were on its stack.
+pub(crate) fn take_last() -> (Option<Location>, Vec<usize>) {
     LAST.take()
 }
 
@@ -68,11 +69,13 @@ pub(crate) fn install_panic_hook(kernel: Kernel) {
     let cell_thread = thread::current().id();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         let place = info.location().map(|place| translate(place.file(), place.line(), place.column()));
-        asyncio::error::note_place(place.as_ref().map(show));
+        let addresses = frames::on_the_stack();
+        asyncio::error::note_origin(place.as_ref().map(show), addresses.clone());
         let (name, message) = asyncio::error::describe_panic(info);
         if thread::current().id() == cell_thread {
             // If the kernel is gone, this process is about to end.
-            let _ = kernel.send(&FromWorker::Panicking(Failure { name, message, location: place.clone() }));
+            let failure = Failure { name, message, location: place.clone(), ..Failure::default() };
+            let _ = kernel.send(&FromWorker::Panicking(failure));
         } else {
             let thread = thread::current();
             let place = place.as_ref().map_or_else(|| "an unknown place".to_owned(), show);
@@ -82,7 +85,7 @@ pub(crate) fn install_panic_hook(kernel: Kernel) {
                 thread.name().unwrap_or("<unnamed>")
             ));
         }
-        LAST.set(place);
+        LAST.set((place, addresses));
     }));
 }
 

@@ -11,7 +11,7 @@ use asyncio::error::Exception;
 use boucle_wire::{Done, Failure, Run, Stored, TaskRow, Times};
 
 use crate::control::Kernel;
-use crate::{load, places};
+use crate::{frames, load, places};
 
 /// How often stdout is flushed while a cell runs: a line that has only been begun appears after this time.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
@@ -78,17 +78,18 @@ fn describe(payload: Box<dyn Any + Send>) -> Failure {
     if let Some(failed) = payload.downcast_ref::<Failed>() {
         let place = failed.location;
         let location = Some(places::translate(place.file(), place.line(), place.column()));
-        return Failure { name: failed.name.clone(), message: failed.message.clone(), location };
+        let (name, message, causes) = (failed.name.clone(), failed.message.clone(), failed.causes.clone());
+        return Failure { name, message, location, causes, frames: Vec::new() };
     }
     let (name, message) = asyncio::error::describe(&*payload);
-    let location = match payload.downcast_ref::<Exception>() {
-        Some(exception) => exception.location().and_then(places::parse),
-        None if name == "KeyboardInterrupt" || name == "CancelledError" => None,
+    let (location, addresses) = match payload.downcast_ref::<Exception>() {
+        Some(exception) => (exception.location().and_then(places::parse), exception.frames().to_vec()),
+        None if name == "KeyboardInterrupt" || name == "CancelledError" => (None, Vec::new()),
         None => places::take_last(),
     };
     // Dropping a payload can panic; that must not end the worker.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-    Failure { name, message, location }
+    Failure { name, message, location, causes: Vec::new(), frames: frames::located(&addresses) }
 }
 
 /// Flushes stdout while cells run, so that `print!` without a line break is seen.
