@@ -13,6 +13,19 @@ use crate::report::{Report, deliver};
 /// A boxed future that remembers which function made it: Python's coroutine object.
 ///
 /// Nothing runs until it is awaited or made a task. Dropping it unawaited drops the future.
+///
+/// ```
+/// use asyncio::Coroutine;
+///
+/// async fn c1() -> i32 {
+///     41 + 1
+/// }
+///
+/// let coroutine: Coroutine<i32> = Coroutine::new(c1());
+/// assert_eq!(format!("{coroutine:?}"), "<coroutine object c1>");
+/// assert_eq!(coroutine.name(), "c1");
+/// assert_eq!(asyncio::run(coroutine), 42);
+/// ```
 #[must_use = "a coroutine does nothing unless it is awaited or made a task"]
 pub struct Coroutine<T> {
     future: Pin<Box<dyn Future<Output = T>>>,

@@ -21,6 +21,13 @@ pub use hook::{assume_external_hook, in_task, note_origin, note_panic};
 ///
 /// [`EventLoop::run_forever`](crate::EventLoop::run_forever) returns it, everything else unwinds with it as payload;
 /// [`catch_interrupt`](crate::catch_interrupt) turns the latter into the former.
+///
+/// ```
+/// use asyncio::{KeyboardInterrupt, catch_interrupt};
+///
+/// let outcome = catch_interrupt(|| std::panic::panic_any(KeyboardInterrupt));
+/// assert_eq!(outcome, Err::<(), _>(KeyboardInterrupt));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyboardInterrupt;
 
@@ -35,6 +42,18 @@ impl Error for KeyboardInterrupt {}
 /// A task that somebody waits for was cancelled: Python's `asyncio.CancelledError`.
 ///
 /// Unwinds out of `task.await`; a task that lets it pass counts as cancelled itself.
+///
+/// ```
+/// use asyncio::{CancelledError, ensure_future, sleep, wait};
+///
+/// asyncio::run(async {
+///     let task = ensure_future(sleep(10));
+///     task.cancel();
+///     wait([&task]).await;
+///     let raised = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| *task.result()));
+///     assert!(raised.unwrap_err().is::<CancelledError>());
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CancelledError;
 
@@ -49,6 +68,17 @@ impl Error for CancelledError {}
 /// The time that was given is over: Python's `TimeoutError`.
 ///
 /// What [`wait_for`](crate::wait_for) and [`timeout`](crate::timeout()) return, so that `?` passes it on.
+///
+/// ```
+/// use asyncio::{TimeoutError, sleep, wait_for};
+///
+/// async fn patient() -> Result<(), TimeoutError> {
+///     wait_for(sleep(10), 0.001).await?;
+///     Ok(())
+/// }
+///
+/// assert_eq!(asyncio::run(patient()), Err(TimeoutError));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeoutError;
 
@@ -61,6 +91,19 @@ impl fmt::Display for TimeoutError {
 impl Error for TimeoutError {}
 
 /// Several exceptions at once: Python's `ExceptionGroup`, which a [`TaskGroup`](crate::TaskGroup) ends with.
+///
+/// ```
+/// use asyncio::{ExceptionGroup, TaskGroup};
+///
+/// let outcome = asyncio::run(TaskGroup::run(async |group| {
+///     group.create_task(async { panic!("one") });
+///     group.create_task(async { panic!("two") });
+/// }));
+/// let error: ExceptionGroup = outcome.unwrap_err();
+/// assert_eq!(error.message(), "unhandled errors in a TaskGroup");
+/// let messages: Vec<_> = error.exceptions().iter().map(|exception| exception.message()).collect();
+/// assert_eq!(messages, ["one", "two"]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct ExceptionGroup {
     message: String,
@@ -95,6 +138,15 @@ impl fmt::Display for ExceptionGroup {
 impl Error for ExceptionGroup {}
 
 /// The queue was shut down: Python's `asyncio.QueueShutDown`, raised by `put` and `get`.
+///
+/// ```
+/// use asyncio::{Queue, QueueShutDown};
+///
+/// let queue = Queue::new(0);
+/// queue.shutdown(false);
+/// let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| queue.put_nowait(1)));
+/// assert!(refused.unwrap_err().is::<QueueShutDown>());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueShutDown;
 
@@ -208,6 +260,14 @@ pub fn describe(payload: &(dyn Any + Send)) -> (String, String) {
 }
 
 /// As [`describe`], for a panic hook.
+///
+/// ```standalone_crate
+/// std::panic::set_hook(Box::new(|info| {
+///     let (name, message) = asyncio::error::describe_panic(info);
+///     assert_eq!((name.as_str(), message.as_str()), ("panic", "no"));
+/// }));
+/// assert!(std::panic::catch_unwind(|| panic!("no")).is_err());
+/// ```
 #[must_use]
 pub fn describe_panic(info: &std::panic::PanicHookInfo<'_>) -> (String, String) {
     let (name, message) = name_and_message(info.payload());

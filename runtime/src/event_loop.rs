@@ -31,6 +31,33 @@ use crate::task::{AnyTask, Task};
 /// It belongs to the thread that made it, and runs only while that thread is inside [`run_forever`](Self::run_forever)
 /// or [`run_until_complete`](Self::run_until_complete); in between its tasks and timers stay as they are. When the last
 /// clone goes, so do its tasks.
+///
+/// ```
+/// use asyncio::{EventLoop, ensure_future, get_event_loop, get_running_loop, new_event_loop, set_event_loop, sleep};
+///
+/// let event_loop: EventLoop = new_event_loop();
+/// set_event_loop(&event_loop);
+/// assert_eq!(get_event_loop(), event_loop);
+///
+/// let task = ensure_future(async { get_running_loop().is_running() });
+/// assert!(!event_loop.is_running() && !task.done());
+/// assert!(event_loop.run_until_complete(task));
+///
+/// let text = String::from("borrowed");
+/// assert_eq!(event_loop.block_on(async { text.len() }), 8);
+///
+/// event_loop.create_task(async {
+///     sleep(0.001).await;
+///     get_running_loop().stop();
+/// });
+/// assert_eq!(event_loop.all_tasks().len(), 1);
+/// let before = event_loop.time();
+/// event_loop.run_forever().unwrap();
+/// assert!(event_loop.time() >= before + 0.001);
+///
+/// event_loop.close();
+/// assert!(event_loop.is_closed());
+/// ```
 #[derive(Clone)]
 pub struct EventLoop {
     core: Rc<Core>,
@@ -90,6 +117,18 @@ where
 ///
 /// # Panics
 /// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a run.
+///
+/// ```
+/// use asyncio::{create_task, sleep};
+///
+/// asyncio::run(async {
+///     let task = create_task(async {
+///         sleep(0.001).await;
+///         7
+///     });
+///     assert_eq!(task.await, 7);
+/// });
+/// ```
 #[track_caller]
 pub fn create_task<F>(coroutine: F) -> Task<F::Output>
 where
@@ -269,6 +308,16 @@ impl EventLoop {
     }
 
     /// A future of this loop, to be completed by hand: Python's `loop.create_future()`.
+    ///
+    /// ```
+    /// # let event_loop = asyncio::new_event_loop();
+    /// # asyncio::set_event_loop(&event_loop);
+    ///
+    /// let future = event_loop.create_future();
+    /// let setter = future.clone();
+    /// event_loop.call_soon(move || setter.set_result("done"));
+    /// assert_eq!(event_loop.run_until_complete(future), "done");
+    /// ```
     #[must_use]
     pub fn create_future<T>(&self) -> crate::futures::Future<T> {
         crate::futures::Future::of(&self.core)
@@ -281,12 +330,40 @@ impl EventLoop {
     }
 
     /// Sends reports about exceptions without a taker to `handler` instead of stderr; `None` restores stderr.
+    ///
+    /// ```
+    /// # let event_loop = asyncio::new_event_loop();
+    /// # asyncio::set_event_loop(&event_loop);
+    ///
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// let reports = Rc::new(Cell::new(0));
+    /// let count = Rc::clone(&reports);
+    /// event_loop.set_exception_handler(Some(Rc::new(move |_| count.set(count.get() + 1))));
+    /// event_loop.call_soon(|| panic!("in a callback"));
+    /// event_loop.run_until_complete(async {});
+    /// assert_eq!(reports.get(), 1);
+    /// ```
     pub fn set_exception_handler(&self, handler: Option<ExceptionHandler>) {
         let old = self.core.handler.replace(handler);
         drop(old);
     }
 
     /// Lets plain code use tokio's types (sockets, timers) as if it ran inside the loop, until the guard is dropped.
+    ///
+    /// ```
+    /// # let event_loop = asyncio::new_event_loop();
+    /// # asyncio::set_event_loop(&event_loop);
+    ///
+    /// let socket = {
+    ///     let _inside = event_loop.enter();
+    ///     std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| {
+    ///         socket.set_nonblocking(true)?;
+    ///         tokio::net::UdpSocket::from_std(socket)
+    ///     })
+    /// };
+    /// assert!(socket.is_ok());
+    /// ```
     #[must_use = "the context lasts as long as the guard"]
     pub fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
         self.core.engine.runtime().enter()

@@ -64,6 +64,25 @@ impl<T> Future<T> {
     ///
     /// # Panics
     /// As [`get_event_loop`](crate::get_event_loop).
+    ///
+    /// ```
+    /// use asyncio::{Exception, futures::Future};
+    ///
+    /// asyncio::run(async {
+    ///     let future = Future::<i32>::new();
+    ///     assert!(!future.done() && !future.as_any().done());
+    ///     future.add_done_callback(|| println!("done"));
+    ///     future.set_result(6);
+    ///     assert_eq!((future.result(), future.await), (6, 6));
+    ///
+    ///     let given_up = Future::<i32>::new();
+    ///     assert!(given_up.cancel() && given_up.cancelled());
+    ///
+    ///     let failed = Future::<i32>::new();
+    ///     failed.set_exception(Exception::from_error(&"x".parse::<i32>().unwrap_err()));
+    ///     assert_eq!(failed.exception().unwrap().name(), "ParseIntError");
+    /// });
+    /// ```
     #[track_caller]
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it belongs to the current loop, and there may be none")]

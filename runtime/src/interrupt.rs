@@ -49,6 +49,24 @@ fn raise_pending() {
 
 /// Asks the cell thread to stop what it does: wakes its idle loop or its sleep. Callable from any thread (it takes a
 /// lock, so not from a signal handler proper). A second request before the first was taken is the same request.
+///
+/// ```
+/// use std::time::Duration;
+/// use asyncio::{KeyboardInterrupt, catch_interrupt, interrupt};
+///
+/// interrupt::set_cell_thread();
+/// interrupt::request();
+/// assert!(interrupt::is_pending());
+/// let asleep = catch_interrupt(|| interrupt::interruptible_sleep(Duration::from_secs(3600)));
+/// assert_eq!(asleep, Err(KeyboardInterrupt));
+///
+/// interrupt::request();
+/// assert_eq!(catch_interrupt(|| loop { interrupt::checkpoint() }), Err::<(), _>(KeyboardInterrupt));
+///
+/// interrupt::request();
+/// interrupt::clear();
+/// assert!(!interrupt::is_pending());
+/// ```
 pub fn request() {
     PENDING.store(true, Ordering::SeqCst);
     let waker = idle().clone();
@@ -136,6 +154,13 @@ pub fn interruptible_sleep(duration: Duration) {
 ///
 /// # Errors
 /// [`KeyboardInterrupt`] when `body` unwound with it.
+///
+/// ```
+/// use asyncio::{KeyboardInterrupt, catch_interrupt};
+///
+/// assert_eq!(catch_interrupt(|| 7), Ok(7));
+/// assert_eq!(catch_interrupt(|| std::panic::panic_any(KeyboardInterrupt)), Err::<(), _>(KeyboardInterrupt));
+/// ```
 pub fn catch_interrupt<T>(body: impl FnOnce() -> T) -> Result<T, KeyboardInterrupt> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Ok(value),

@@ -43,6 +43,27 @@ pub trait AsyncIterator {
     }
 
     /// All items in a collection: `[item async for item in it]`.
+    ///
+    /// ```
+    /// # let event_loop = asyncio::new_event_loop();
+    /// # asyncio::set_event_loop(&event_loop);
+    ///
+    /// use asyncio::{Yielder, generator};
+    ///
+    /// async fn count(to: u32, out: Yielder<u32>) {
+    ///     for n in 1..=to {
+    ///         out.yield_(n).await;
+    ///     }
+    /// }
+    ///
+    /// asyncio::run(async {
+    ///     let all: Vec<u32> = generator(async |out| count(3, out).await).collect().await;
+    ///     assert_eq!(all, [1, 2, 3]);
+    ///     let mut sum = 0;
+    ///     generator(async |out| count(3, out).await).for_each(|n| sum += n).await;
+    ///     assert_eq!(sum, 6);
+    /// });
+    /// ```
     async fn collect<C: Default + Extend<Self::Item>>(mut self) -> C
     where
         Self: Sized,

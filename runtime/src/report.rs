@@ -13,6 +13,24 @@ use crate::state::core::Core;
 pub type ExceptionHandler = Rc<dyn Fn(&Report)>;
 
 /// An exception that nobody took, or a task that was lost: Python's exception handler context.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use asyncio::{ExceptionHandler, Report, ensure_future};
+///
+/// let reports: Rc<RefCell<Vec<Report>>> = Rc::default();
+/// let all = Rc::clone(&reports);
+/// let handler: ExceptionHandler = Rc::new(move |report| all.borrow_mut().push(report.clone()));
+/// asyncio::run(async {
+///     asyncio::get_running_loop().set_exception_handler(Some(handler));
+///     drop(ensure_future(async { panic!("no") }));
+///     asyncio::sleep(0).await;
+/// });
+/// let reports = reports.borrow();
+/// assert_eq!(reports[0].message(), "Task exception was never retrieved");
+/// assert!(reports[0].subject().unwrap().starts_with("<Task finished name='Task-"));
+/// assert_eq!(reports[0].exception().unwrap().message(), "no");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Report {
     message: String,

@@ -2,6 +2,17 @@
 //! [`EventLoop::add_signal_handler`](crate::EventLoop::add_signal_handler): Python's `signal` module.
 
 /// The terminal went away.
+///
+/// ```
+/// use asyncio::signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, SIGUSR2};
+///
+/// # let event_loop = asyncio::new_event_loop();
+/// for number in [SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2] {
+///     event_loop.add_signal_handler(number, || println!("heard")).unwrap();
+///     event_loop.remove_signal_handler(number);
+/// }
+/// assert!(event_loop.add_signal_handler(SIGKILL, || ()).is_err());
+/// ```
 pub const SIGHUP: i32 = libc::SIGHUP;
 /// Ctrl-C.
 pub const SIGINT: i32 = libc::SIGINT;

@@ -47,6 +47,20 @@ pub async fn open_connection(host: &str, port: u16) -> io::Result<(StreamReader,
 ///
 /// # Errors
 /// As [`open_connection`].
+///
+/// ```
+/// use asyncio::{open_unix_connection, start_unix_server};
+///
+/// # let path = std::env::temp_dir().join(format!("asyncio-example-{}", std::process::id()));
+/// # let socket = path.clone();
+/// asyncio::run(async move {
+///     let server = start_unix_server(async |_, mut writer| writer.write(b"welcome\n"), &path).await.unwrap();
+///     let (mut reader, _writer) = open_unix_connection(&path).await.unwrap();
+///     assert_eq!(reader.readline().await.unwrap(), b"welcome\n");
+///     server.close();
+/// });
+/// # std::fs::remove_file(&socket).unwrap();
+/// ```
 pub async fn open_unix_connection(path: impl AsRef<Path>) -> io::Result<(StreamReader, StreamWriter)> {
     Ok(ends(transport::of_unix(UnixStream::connect(path).await?)))
 }

@@ -15,6 +15,16 @@ use crate::combine::gather;
 use crate::streams::{Sink, Source, StreamReader, StreamWriter};
 
 /// Where a program's input comes from, or its output goes to.
+///
+/// ```
+/// use asyncio::subprocess::{PIPE, STDOUT, Stdio, create_subprocess_shell};
+///
+/// asyncio::run(async {
+///     assert_eq!(PIPE, Stdio::Pipe);
+///     let mut process = create_subprocess_shell("echo one; echo two >&2").stdout(PIPE).stderr(STDOUT).await.unwrap();
+///     assert_eq!(process.communicate(b"").await.unwrap().0, b"one\ntwo\n");
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stdio {
     /// Where ours does.
@@ -73,6 +83,18 @@ pub fn create_subprocess_shell(script: impl AsRef<OsStr>) -> Starting {
 }
 
 /// A program to be started by `.await`.
+///
+/// ```
+/// use asyncio::create_subprocess_shell;
+/// use asyncio::subprocess::{DEVNULL, PIPE, Starting};
+///
+/// let starting: Starting = create_subprocess_shell("pwd; echo $COLOR; echo lost >&2").env("COLOR", "red").cwd("/");
+/// asyncio::run(async {
+///     let mut process = starting.stdin(DEVNULL).stdout(PIPE).stderr(DEVNULL).await.unwrap();
+///     let (output, errors) = process.communicate(b"").await.unwrap();
+///     assert_eq!((output, errors), (b"/\nred\n".to_vec(), vec![]));
+/// });
+/// ```
 #[must_use = "the program is started by `.await`"]
 #[derive(Debug)]
 pub struct Starting {
@@ -179,6 +201,22 @@ impl IntoFuture for Starting {
 }
 
 /// A program that was started: Python's `asyncio.subprocess.Process`. Dropping it kills the program, which Python does not.
+///
+/// ```
+/// use asyncio::{create_subprocess_exec, signal::SIGUSR1, subprocess::Process};
+///
+/// asyncio::run(async {
+///     let mut process: Process = create_subprocess_exec("sleep", ["3600"]).await.unwrap();
+///     assert!(process.pid() > 0 && process.returncode().is_none());
+///     process.terminate().unwrap();
+///     assert_eq!(process.wait().await.unwrap(), -15);
+///     assert!(process.send_signal(SIGUSR1).is_err(), "it has ended");
+///
+///     let mut other = create_subprocess_exec("sleep", ["3600"]).await.unwrap();
+///     other.kill().unwrap();
+///     assert_eq!(other.wait().await.unwrap(), -9);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Process {
     child: Child,

@@ -29,6 +29,31 @@ use crate::state::core::Core;
 /// a cancelled task it raises [`CancelledError`](crate::CancelledError). The result moves to the first who awaits it.
 /// Dropping the handle leaves the task running. Awaiting is cancel-safe by `&mut`; a task that is cancelled while it
 /// awaits another cancels that one first, as in Python.
+///
+/// ```
+/// use asyncio::{Task, ensure_future, sleep, wait};
+///
+/// async fn double(n: i32) -> i32 {
+///     sleep(0.001).await;
+///     2 * n
+/// }
+///
+/// asyncio::run(async {
+///     let mut task: Task<i32> = ensure_future(double(21));
+///     task.set_name("doubling");
+///     assert_eq!((task.name(), task.get_name(), task.coroutine_name()), ("doubling".into(), "doubling".into(), "double"));
+///     assert_eq!(format!("{task:?}"), "<Task pending name='doubling' coro=<double()>>");
+///     task.add_done_callback(|| println!("done"));
+///     wait([&task]).await;
+///     assert!(task.done() && !task.cancelled() && task.exception().is_none());
+///     assert_eq!((*task.result(), (&mut task).await), (42, 42));
+///
+///     let other = ensure_future(double(1));
+///     assert!(other.as_any() == other.as_any() && other.cancel());
+///     assert_eq!((other.cancelling(), other.uncancel()), (1, 0));
+///     assert_eq!(other.await, 2);
+/// });
+/// ```
 pub struct Task<T> {
     cell: Rc<TaskCell<dyn Yields<T>>>,
 }

@@ -58,6 +58,14 @@ impl EventLoop {
 type Outcome = Result<Box<dyn Any + Send>, Exception>;
 
 /// The result of a function that runs on another thread, to be awaited. Dropping it is as cancelling [`to_thread`].
+///
+/// ```
+/// use asyncio::InExecutor;
+///
+/// # let event_loop = asyncio::new_event_loop();
+/// let sum: InExecutor<u64> = event_loop.run_in_executor(|| (1..=100).sum());
+/// assert_eq!(event_loop.block_on(sum), 5050);
+/// ```
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct InExecutor<R> {
     job: Job,

@@ -14,6 +14,17 @@ use crate::state::timers::{Action, TimerKey};
 
 /// A length of time: any number of seconds, or a [`Duration`]. Negative numbers and NaN count as 0, and what is too
 /// long for a [`Duration`] as the longest one.
+///
+/// ```
+/// use std::time::Duration;
+/// use asyncio::Seconds;
+///
+/// assert_eq!(0.5.duration(), Duration::from_millis(500));
+/// assert_eq!(2.duration(), Duration::from_secs(2));
+/// assert_eq!((-1).duration(), Duration::ZERO);
+/// assert_eq!(f64::NAN.duration(), Duration::ZERO);
+/// assert_eq!(f64::INFINITY.duration(), Duration::MAX);
+/// ```
 pub trait Seconds {
     /// This length as a [`Duration`].
     fn duration(self) -> Duration;
@@ -64,6 +75,19 @@ fn from_float(seconds: f64) -> Duration {
 ///
 /// # Panics
 /// The await raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a loop's run.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use asyncio::sleep;
+///
+/// let began = Instant::now();
+/// asyncio::run(async {
+///     sleep(0.002).await;
+///     sleep(Duration::from_millis(1)).await;
+///     sleep(0).await;
+/// });
+/// assert!(began.elapsed() >= Duration::from_millis(3));
+/// ```
 pub fn sleep(delay: impl Seconds) -> Sleep {
     Sleep { stage: Stage::New(delay.duration()) }
 }

@@ -22,6 +22,18 @@ pub fn start_timer() {
 
 /// Prints the time since [`start_timer`] and the message: `1s + 003ms message`. Seconds and milliseconds are cut off,
 /// not rounded. Without an earlier [`start_timer`] the first call sets the zero.
+///
+/// ```
+/// use asyncio::{EventLoop, show_timer, sleep, start_timer};
+///
+/// let event_loop = EventLoop::with_virtual_time();
+/// # asyncio::set_event_loop(&event_loop);
+/// event_loop.block_on(async {
+///     start_timer();
+///     sleep(1.5).await;
+///     show_timer("later"); // 1s + 500ms later
+/// });
+/// ```
 pub fn show_timer(message: impl Display) {
     show(&message);
 }

@@ -72,6 +72,17 @@ impl<T> AsCompleted<T> {
     ///
     /// # Panics
     /// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a loop's run.
+    ///
+    /// ```
+    /// use asyncio::{AsyncIterator, TimeoutError, as_completed, sleep};
+    /// # let event_loop = asyncio::EventLoop::with_virtual_time();
+    /// event_loop.run_until_complete(async {
+    ///     let mut results = as_completed([sleep(0.001), sleep(3600)]).timeout(0.02);
+    ///     assert_eq!(results.next().await, Some(Ok(())));
+    ///     assert_eq!(results.next().await, Some(Err(TimeoutError)));
+    ///     assert_eq!(results.next().await, None);
+    /// });
+    /// ```
     pub fn timeout(self, timeout: impl Seconds) -> AsCompletedWithin<T> {
         let alarm = Arrivals::limit(&self.arrivals, timeout.duration());
         AsCompletedWithin { inner: self, _alarm: alarm }

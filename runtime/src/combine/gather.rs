@@ -70,6 +70,7 @@ macro_rules! gather {
 /// # Panics
 /// As [`get_event_loop`](crate::get_event_loop).
 #[track_caller]
+#[doc(hidden)]
 pub fn gather_tasks<C: Children>(tasks: C) -> Gathering<C> {
     let cells = cells_of(tasks.list());
     let tasks = Rc::new(Cell::new(Some(tasks)));
@@ -120,6 +121,19 @@ impl<C: Children> std::fmt::Debug for Gathering<C> {
 }
 
 /// Tasks that can be gathered: a vector of one type, or a tuple of up to twelve.
+///
+/// ```
+/// # let event_loop = asyncio::new_event_loop();
+/// # asyncio::set_event_loop(&event_loop);
+///
+/// use asyncio::{Gathering, combine::Children, gather};
+///
+/// async fn first<C: Children<Results = Vec<u8>>>(together: Gathering<C>) -> u8 {
+///     together.await[0]
+/// }
+///
+/// assert_eq!(event_loop.run_until_complete(first(gather([async { 7 }]))), 7);
+/// ```
 pub trait Children: Unpin + 'static {
     /// Their results, in the same shape.
     type Results: 'static;

@@ -31,7 +31,7 @@ use crate::time::Seconds;
 /// Raises what the body raises, and [`RuntimeError`](crate::RuntimeError) "Timeout should be used inside a task".
 ///
 /// ```
-/// # let event_loop = asyncio::new_event_loop();
+/// # let event_loop = asyncio::EventLoop::with_virtual_time();
 /// event_loop.run_until_complete(async {
 ///     let mut rounds = 0;
 ///     let outcome = asyncio::timeout(0.01, async {
@@ -42,7 +42,7 @@ use crate::time::Seconds;
 ///     });
 ///     let outcome: Result<(), _> = outcome.await;
 ///     assert_eq!(outcome, Err(asyncio::TimeoutError));
-///     assert!(rounds > 0);
+///     assert_eq!(rounds, 4);
 /// });
 /// ```
 pub fn timeout<'a, F>(delay: impl Seconds, body: F) -> Within<'a, F::Output>

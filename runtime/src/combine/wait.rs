@@ -18,6 +18,24 @@ use crate::task::{AnyTask, Task};
 use crate::time::Seconds;
 
 /// When [`wait`] returns, a timeout apart.
+///
+/// ```
+/// use asyncio::{ALL_COMPLETED, FIRST_EXCEPTION, ReturnWhen, ensure_future, sleep, wait};
+///
+/// async fn done_of_three(when: ReturnWhen) -> usize {
+///     let failing = ensure_future(async { panic!("no") });
+///     let tasks = [ensure_future(sleep(0)), failing, ensure_future(sleep(0.01))];
+///     let (done, _) = wait(&tasks).return_when(when).await;
+///     assert!(tasks[1].exception().is_some());
+///     done.len()
+/// }
+///
+/// # let event_loop = asyncio::EventLoop::with_virtual_time();
+/// event_loop.run_until_complete(async {
+///     assert!(done_of_three(FIRST_EXCEPTION).await < 3);
+///     assert_eq!(done_of_three(ALL_COMPLETED).await, 3);
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReturnWhen {
     /// When any of them has ended.
@@ -37,6 +55,24 @@ pub const ALL_COMPLETED: ReturnWhen = ReturnWhen::AllCompleted;
 
 /// What [`wait`] can wait for: tasks, futures completed by hand, gatherings, and references to them. Coroutines are
 /// refused, as in Python: make them tasks first.
+///
+/// ```
+/// use asyncio::{combine::Waitable, ensure_future, sleep, wait};
+///
+/// async fn settle(tasks: &[impl Waitable]) {
+///     let (_, pending) = wait(tasks).timeout(0.01).await;
+///     for task in pending {
+///         task.as_waitable().cancel();
+///     }
+/// }
+///
+/// asyncio::run(async {
+///     let tasks = [0.0, 3600.0].map(|seconds| ensure_future(sleep(seconds)));
+///     settle(&tasks).await;
+///     sleep(0).await;
+///     assert!(!tasks[0].cancelled() && tasks[1].cancelled());
+/// });
+/// ```
 pub trait Waitable {
     /// The same, without its type.
     fn as_waitable(&self) -> AnyTask;

@@ -4,6 +4,29 @@
 use std::collections::BTreeMap;
 
 /// The representations of one value, by MIME type. What is added twice counts as it was added last.
+///
+/// ```
+/// use asyncio::display::{Content, MimeBundle};
+///
+/// let bundle = MimeBundle::new()
+///     .text("a triangle")
+///     .html("<b>a triangle</b>")
+///     .markdown("**a triangle**")
+///     .latex(r"$\triangle$")
+///     .svg("<svg/>")
+///     .json("[3]")
+///     .vega_lite("{}")
+///     .with("text/x-shape", "triangle")
+///     .metadata("image/svg+xml", r#"{"width": 200}"#);
+/// assert!(!bundle.is_empty());
+/// assert_eq!(bundle.get("text/plain"), Some("a triangle"));
+///
+/// let file = vec![0x89, b'P', b'N', b'G'];
+/// let images = MimeBundle::new().png(file.clone()).jpeg([]).with_bytes("image/gif", []);
+/// let (contents, metadata) = images.into_parts();
+/// assert!(matches!(&contents["image/png"], Content::Bytes(bytes) if *bytes == file));
+/// assert!(metadata.is_empty());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MimeBundle {
     contents: BTreeMap<String, Content>,

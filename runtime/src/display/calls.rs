@@ -10,6 +10,16 @@ use super::sink::{Event, emit};
 use super::{MimeBundle, Rich, Updatable};
 
 /// Something that has been displayed, and can be changed: Python's `DisplayHandle`.
+///
+/// ```
+/// use asyncio::display::{DisplayHandle, Html, clear_output, display, update_display};
+///
+/// let handle: DisplayHandle = display(Html("<b>0 %</b>"));
+/// handle.update(Html("<b>50 %</b>"));
+/// update_display(Html("<b>100 %</b>"), &handle);
+/// DisplayHandle::new(handle.display_id()).display(Html("shown a second time"));
+/// clear_output(true);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DisplayHandle {
     id: String,
@@ -40,6 +50,7 @@ impl DisplayHandle {
     }
 
     /// What [`update_display!`](crate::update_display!) expands to. Nothing changes for a value that has shown itself.
+    #[doc(hidden)]
     pub fn update_bundle(&self, bundle: Option<MimeBundle>) {
         if let Some(bundle) = bundle.filter(|bundle| !bundle.is_empty()) {
             emit(Event::Update { bundle, id: self.id.clone() });
@@ -77,6 +88,7 @@ pub fn clear_output(wait: bool) {
 }
 
 /// What [`display!`](crate::display!) expands to. Nothing is shown for a value that has shown itself.
+#[doc(hidden)]
 pub fn display_bundle(bundle: Option<MimeBundle>, display_id: Option<&str>) -> DisplayHandle {
     let handle = DisplayHandle { id: display_id.map_or_else(new_id, str::to_owned) };
     if let Some(bundle) = bundle.filter(|bundle| !bundle.is_empty()) {

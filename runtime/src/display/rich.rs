@@ -8,6 +8,22 @@ use super::MimeBundle;
 
 /// A value with representations of its own. A cell shows them when its final expression has this type, and so does
 /// [`display!`](crate::display!).
+///
+/// ```
+/// use asyncio::display::{MimeBundle, Rich};
+///
+/// struct Color(u8, u8, u8);
+///
+/// impl Rich for Color {
+///     fn mime_bundle(&self) -> MimeBundle {
+///         let Color(r, g, b) = self;
+///         MimeBundle::new().html(format!("<i style='background: rgb({r} {g} {b})'>&emsp;</i>")).text(format!("#{r:02x}{g:02x}{b:02x}"))
+///     }
+/// }
+///
+/// asyncio::display(Color(255, 128, 0));
+/// assert_eq!(Color(255, 128, 0).mime_bundle().get("text/plain"), Some("#ff8000"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say how it is shown",
     note = "implement `Rich` for it, or say what it is: `Text(…)`, `Html(…)`, `Markdown(…)`"

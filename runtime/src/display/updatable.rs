@@ -7,6 +7,14 @@ use super::{MimeBundle, Rich, debug};
 
 /// What [`DisplayHandle::update`](super::DisplayHandle::update) takes: what is [`Rich`], and the usual types of the
 /// standard library, in their `Debug` form.
+///
+/// ```
+/// use asyncio::display::{Html, Updatable};
+///
+/// assert_eq!(vec![1, 2].bundle().unwrap().get("text/plain"), Some("[1, 2]"));
+/// assert_eq!(Html("<hr>").bundle().unwrap().get("text/html"), Some("<hr>"));
+/// assert!(Some(1.5).bundle().is_some());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`update` does not know how `{Self}` is shown",
     note = "`update_display(x, handle)` takes any value; `update` takes what is `Rich`, numbers, texts and collections"

@@ -12,6 +12,26 @@ use super::{CancelledError, KeyboardInterrupt, name_and_message, take_origin};
 /// An exception that ended a task: what Python's `task.exception()` returns.
 ///
 /// Cheap to clone: all clones share one record. It is also the payload with which `task.await` unwinds.
+///
+/// ```
+/// use asyncio::{Exception, ensure_future, wait};
+///
+/// asyncio::run(async {
+///     let task = ensure_future(async { panic!("no more {}", "tea") });
+///     wait([&task]).await;
+///     let exception: Exception = task.exception().unwrap();
+///     assert_eq!((exception.name(), exception.message()), ("panic", "no more tea"));
+///     assert!(exception.location().unwrap().contains(".rs:"));
+///     assert_eq!(format!("{exception:?}"), "panic('no more tea')");
+///
+///     let future = asyncio::Future::<i32>();
+///     future.set_exception(Exception::new("by hand"));
+///     assert_eq!(future.exception().unwrap().to_string(), "Exception: by hand");
+///
+///     let again = std::panic::catch_unwind(|| Exception::panic("again").raise());
+///     assert_eq!(asyncio::error::describe(&*again.unwrap_err()).1, "again");
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Exception {
     record: Arc<Record>,

@@ -81,6 +81,18 @@ impl EventLoop {
 }
 
 /// A function waiting in the ready queue: Python's `asyncio.Handle`. Dropping it changes nothing.
+///
+/// ```
+/// # let event_loop = asyncio::new_event_loop();
+/// # asyncio::set_event_loop(&event_loop);
+///
+/// use asyncio::Handle;
+///
+/// let handle: Handle = event_loop.call_soon(|| unreachable!());
+/// handle.cancel();
+/// assert!(handle.cancelled());
+/// event_loop.run_until_complete(async {});
+/// ```
 pub struct Handle {
     callback: Rc<Callback>,
 }
@@ -106,6 +118,20 @@ impl fmt::Debug for Handle {
 }
 
 /// A function waiting for its time: Python's `asyncio.TimerHandle`. Dropping it changes nothing.
+///
+/// ```
+/// # let event_loop = asyncio::new_event_loop();
+/// # asyncio::set_event_loop(&event_loop);
+///
+/// use asyncio::{TimerHandle, get_running_loop};
+///
+/// let soon: TimerHandle = event_loop.call_later(0.002, || get_running_loop().stop());
+/// let never = event_loop.call_at(event_loop.time() + 0.001, || unreachable!());
+/// assert!(never.when() < soon.when());
+/// never.cancel();
+/// assert!(never.cancelled() && !soon.cancelled());
+/// event_loop.run_forever().unwrap();
+/// ```
 pub struct TimerHandle {
     core: Weak<Core>,
     timer: TimerKey,
@@ -143,6 +169,19 @@ impl fmt::Debug for TimerHandle {
 }
 
 /// A loop as other threads see it: something to send functions to. Clones are cheap.
+///
+/// ```
+/// use asyncio::{LoopHandle, get_running_loop, new_event_loop};
+///
+/// let event_loop = new_event_loop();
+/// let handle: LoopHandle = event_loop.handle();
+/// std::thread::spawn(move || handle.call_soon_threadsafe(|| get_running_loop().stop()));
+/// event_loop.run_forever().unwrap();
+///
+/// let handle = event_loop.handle();
+/// event_loop.close();
+/// assert_eq!(handle.try_call_soon(|| ()).unwrap_err().message(), "Event loop is closed");
+/// ```
 #[derive(Clone)]
 pub struct LoopHandle {
     inbox: Arc<Inbox<Letter>>,

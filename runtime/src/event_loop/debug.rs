@@ -30,12 +30,23 @@ impl EventLoop {
     }
 
     /// Whether debug mode is on.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// event_loop.set_debug(true);
+    /// assert!(event_loop.get_debug());
+    /// ```
     #[must_use]
     pub fn get_debug(&self) -> bool {
         self.core.debug.get()
     }
 
     /// How long a step or a callback may take before debug mode reports it, in seconds; at first 0.1.
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// assert_eq!(event_loop.slow_callback_duration(), 0.1);
+    /// ```
     #[must_use]
     pub fn slow_callback_duration(&self) -> f64 {
         self.core.slow.get().as_secs_f64()

@@ -56,6 +56,12 @@ impl Runner {
     }
 
     /// Its loop.
+    ///
+    /// ```
+    /// let runner = asyncio::Runner::new();
+    /// runner.run(async {});
+    /// assert!(!runner.get_loop().is_closed());
+    /// ```
     #[must_use]
     pub fn get_loop(&self) -> EventLoop {
         self.event_loop.clone()

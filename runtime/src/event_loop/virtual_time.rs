@@ -44,6 +44,13 @@ impl EventLoop {
     ///
     /// # Panics
     /// Raises [`RuntimeError`](crate::RuntimeError) "This event loop is already running".
+    ///
+    /// ```
+    /// let event_loop = asyncio::new_event_loop();
+    /// event_loop.set_virtual_time(true);
+    /// assert!(event_loop.has_virtual_time());
+    /// event_loop.block_on(asyncio::sleep(3600));
+    /// ```
     #[track_caller]
     pub fn set_virtual_time(&self, is_virtual: bool) {
         if self.is_running() {
@@ -61,6 +68,13 @@ impl EventLoop {
     ///
     /// # Panics
     /// Raises [`RuntimeError`](crate::RuntimeError) when the loop's time is real.
+    ///
+    /// ```
+    /// let event_loop = asyncio::EventLoop::with_virtual_time();
+    /// let before = event_loop.time();
+    /// event_loop.advance_time(1.5);
+    /// assert!((event_loop.time() - before - 1.5).abs() < 1e-6);
+    /// ```
     #[track_caller]
     pub fn advance_time(&self, by: impl Seconds) {
         if !self.has_virtual_time() {

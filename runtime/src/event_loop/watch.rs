@@ -87,6 +87,17 @@ impl EventLoop {
     ///
     /// # Errors
     /// As [`add_reader`](Self::add_reader).
+    ///
+    /// ```
+    /// # let event_loop = asyncio::new_event_loop();
+    /// # asyncio::set_event_loop(&event_loop);
+    ///
+    /// let (_here, there) = std::os::unix::net::UnixStream::pair()?;
+    /// event_loop.add_writer(&there, || asyncio::get_running_loop().stop())?;
+    /// event_loop.run_forever().unwrap();
+    /// assert!(event_loop.remove_writer(&there) && !event_loop.remove_writer(&there));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_writer(&self, descriptor: &impl AsFd, function: impl FnMut() + 'static) -> io::Result<()> {
         self.watch_descriptor(Subject::Writable(descriptor.as_fd().as_raw_fd()), descriptor.as_fd(), Box::new(function))
     }
@@ -109,6 +120,21 @@ impl EventLoop {
     ///
     /// # Errors
     /// `InvalidInput` for signals that cannot be handled, and what the operating system says.
+    ///
+    /// ```
+    /// # let event_loop = asyncio::new_event_loop();
+    /// # asyncio::set_event_loop(&event_loop);
+    ///
+    /// use asyncio::signal::SIGUSR1;
+    ///
+    /// event_loop.add_signal_handler(SIGUSR1, || asyncio::get_running_loop().stop())?;
+    /// event_loop.call_soon(|| {
+    ///     std::process::Command::new("kill").args(["-USR1", &std::process::id().to_string()]).status().unwrap();
+    /// });
+    /// event_loop.run_forever().unwrap();
+    /// assert!(event_loop.remove_signal_handler(SIGUSR1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_signal_handler(&self, number: i32, function: impl FnMut() + 'static) -> io::Result<()> {
         if [libc::SIGKILL, libc::SIGSTOP].contains(&number) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("signal {number} cannot be handled")));

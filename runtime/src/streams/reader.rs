@@ -15,6 +15,28 @@ const LIMIT: usize = 64 * 1024;
 ///
 /// All its methods are cancel-safe: what has come in and was not returned stays for the next call. A connection is read by
 /// one task at a time, which the borrow checker sees to.
+///
+/// ```
+/// use asyncio::{IncompleteReadError, ReadError, StreamReader, open_connection, start_server};
+///
+/// asyncio::run(async {
+///     let server = start_server(async |_, mut writer| writer.write(b"one\ntwo;three4444rest"), "127.0.0.1", 0).await.unwrap();
+///     let port = server.local_addr().unwrap().port();
+///     let (mut reader, _writer): (StreamReader, _) = open_connection("127.0.0.1", port).await.unwrap();
+///
+///     assert_eq!(reader.readline().await.unwrap(), b"one\n");
+///     assert_eq!(reader.readuntil(b";").await.unwrap(), b"two;");
+///     assert_eq!(reader.readexactly(5).await.unwrap(), b"three");
+///     assert!(!reader.at_eof());
+///     assert_eq!(reader.read(4).await.unwrap(), b"4444");
+///     assert_eq!(reader.read_to_end().await.unwrap(), b"rest");
+///     assert!(reader.at_eof());
+///
+///     let nothing = reader.readexactly(9).await;
+///     assert!(matches!(nothing, Err(ReadError::Incomplete(IncompleteReadError { .. }))));
+///     server.close();
+/// });
+/// ```
 pub struct StreamReader {
     source: Source,
     /// What has come in, from `start` on.
@@ -213,6 +235,21 @@ pub struct IncompleteReadError {
 }
 
 /// No separator came within the limit: Python's `asyncio.LimitOverrunError`. Nothing was consumed.
+///
+/// ```
+/// use asyncio::{LimitOverrunError, ReadError, open_connection, start_server};
+///
+/// asyncio::run(async {
+///     let endless = vec![b'x'; 100_000];
+///     let server = start_server(async move |_, mut writer| writer.write(&endless), "127.0.0.1", 0).await.unwrap();
+///     let port = server.local_addr().unwrap().port();
+///     let (mut reader, _writer) = open_connection("127.0.0.1", port).await.unwrap();
+///     let outcome = reader.readuntil(b"\n").await;
+///     assert!(matches!(outcome, Err(ReadError::Limit(LimitOverrunError { .. }))));
+///     assert_eq!(reader.read(1).await.unwrap(), b"x");
+///     server.close();
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitOverrunError {
     /// How many bytes can be read before the place where the separator may still begin.

@@ -28,6 +28,29 @@ type Handler = Box<dyn Fn(StreamReader, StreamWriter) -> Pin<Box<dyn Future<Outp
 ///
 /// # Errors
 /// What the operating system says: the port is in use, and so on.
+///
+/// ```
+/// use asyncio::{Server, open_connection, start_server};
+///
+/// asyncio::run(async {
+///     let server: Server = start_server(async |mut reader, mut writer| {
+///         while let Some(Ok(line)) = reader.next().await {
+///             writer.write(line.to_uppercase().as_bytes());
+///         }
+///     }, "127.0.0.1", 0).await.unwrap();
+///     assert!(server.is_serving());
+///
+///     let address = server.local_addr().unwrap();
+///     let (mut reader, mut writer) = open_connection("127.0.0.1", address.port()).await.unwrap();
+///     writer.write(b"hello\n");
+///     writer.write_eof();
+///     assert_eq!(reader.read_to_end().await.unwrap(), b"HELLO");
+///
+///     server.close();
+///     server.wait_closed().await;
+///     assert!(!server.is_serving());
+/// });
+/// ```
 pub async fn start_server<H>(handler: H, host: &str, port: u16) -> io::Result<Server>
 where
     H: AsyncFn(StreamReader, StreamWriter) + 'static,
@@ -40,6 +63,19 @@ where
 ///
 /// # Errors
 /// As [`start_server`].
+///
+/// ```
+/// use asyncio::{open_unix_connection, start_unix_server, timeout};
+///
+/// # let path = std::env::temp_dir().join(format!("asyncio-server-{}", std::process::id()));
+/// # let socket = path.clone();
+/// asyncio::run(async move {
+///     let server = start_unix_server(async |_, _| (), &path).await.unwrap();
+///     assert!(open_unix_connection(&path).await.is_ok());
+///     assert!(timeout(0.001, server.serve_forever()).await.is_err());
+/// });
+/// # std::fs::remove_file(&socket).unwrap();
+/// ```
 pub async fn start_unix_server<H>(handler: H, path: impl AsRef<Path>) -> io::Result<Server>
 where
     H: AsyncFn(StreamReader, StreamWriter) + 'static,

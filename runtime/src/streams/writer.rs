@@ -21,6 +21,31 @@ const LOW_WATER: usize = 16 * 1024;
 ///
 /// What is written is sent at once as far as the system takes it, and the rest while the loop runs. Dropping the writer
 /// closes it, as [`close`](Self::close): so what was written before arrives.
+///
+/// ```
+/// use asyncio::{StreamWriter, open_connection, start_server};
+///
+/// asyncio::run(async {
+///     let server = start_server(async |mut reader, mut writer| {
+///         writer.write(&reader.read_to_end().await.unwrap());
+///     }, "127.0.0.1", 0).await.unwrap();
+///     let address = server.local_addr().unwrap();
+///
+///     let (mut reader, mut writer): (_, StreamWriter) = open_connection("127.0.0.1", address.port()).await.unwrap();
+///     assert_eq!(writer.peername(), Some(address));
+///     assert_ne!(writer.sockname(), Some(address));
+///     writer.write(b"to ");
+///     writer.writelines(["and ", "fro"]);
+///     writer.drain().await.unwrap();
+///     writer.write_eof();
+///     assert_eq!(reader.read_to_end().await.unwrap(), b"to and fro");
+///
+///     writer.close();
+///     assert!(writer.is_closing());
+///     writer.wait_closed().await.unwrap();
+///     server.close();
+/// });
+/// ```
 pub struct StreamWriter {
     state: Rc<State>,
 }

@@ -43,6 +43,23 @@ enum Phase {
 }
 
 /// The barrier was reset or aborted while a task waited at it: Python's `asyncio.BrokenBarrierError`.
+///
+/// ```
+/// use asyncio::{Barrier, BrokenBarrierError, ensure_future, sleep};
+///
+/// asyncio::run(async {
+///     let barrier = Barrier::new(2);
+///     let inside = barrier.clone();
+///     let waiter = ensure_future(async move { inside.wait().await });
+///     sleep(0).await;
+///     assert_eq!((barrier.parties(), barrier.n_waiting()), (2, 1));
+///     barrier.reset().await;
+///     assert_eq!(waiter.await, Err(BrokenBarrierError));
+///     barrier.abort().await;
+///     assert!(barrier.broken());
+///     assert_eq!(barrier.wait().await, Err(BrokenBarrierError));
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrokenBarrierError;
 

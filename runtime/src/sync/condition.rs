@@ -41,6 +41,30 @@ impl Condition {
     }
 
     /// A condition that shares `lock`: Python's `Condition(lock)`.
+    ///
+    /// ```
+    /// use asyncio::{Condition, Lock, ensure_future, sleep};
+    /// use std::{cell::Cell, rc::Rc};
+    ///
+    /// asyncio::run(async {
+    ///     let lock = Lock::new();
+    ///     let (changed, count) = (Condition::with_lock(&lock), Rc::new(Cell::new(0)));
+    ///     let (inside, seen) = (changed.clone(), Rc::clone(&count));
+    ///     let waiter = ensure_future(async move {
+    ///         let _guard = inside.acquire().await;
+    ///         inside.wait_for(|| seen.get() == 2).await;
+    ///     });
+    ///     for _ in 0..2 {
+    ///         sleep(0).await;
+    ///         changed.acquire().await.forget();
+    ///         count.set(count.get() + 1);
+    ///         changed.notify(1);
+    ///         assert!(lock.locked());
+    ///         changed.release();
+    ///     }
+    ///     waiter.await;
+    /// });
+    /// ```
     #[must_use]
     pub fn with_lock(lock: &Lock) -> Self {
         Self { lock: lock.clone(), line: Rc::default() }

@@ -36,6 +36,14 @@ impl Event {
     }
 
     /// Whether it is set.
+    ///
+    /// ```
+    /// let event = asyncio::Event::new();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// event.clear();
+    /// assert!(!event.is_set());
+    /// ```
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.state.set.get()

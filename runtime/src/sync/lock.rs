@@ -128,6 +128,22 @@ impl fmt::Debug for Lock {
 }
 
 /// The lock is held while this lives. It needs no borrow, so it may be kept in a notebook's variable.
+///
+/// ```
+/// use asyncio::sync::{Lock, LockGuard};
+///
+/// asyncio::run(async {
+///     let lock = Lock::new();
+///     let guard: LockGuard = lock.acquire().await;
+///     drop(guard);
+///     assert!(!lock.locked());
+///
+///     lock.acquire().await.forget();
+///     assert!(lock.locked());
+///     lock.release();
+///     assert!(!lock.locked());
+/// });
+/// ```
 #[must_use = "the lock is released when its guard is dropped: write `let _guard = lock.acquire().await;`"]
 pub struct LockGuard {
     lock: Lock,

@@ -14,6 +14,28 @@ pub use crate::error::QueueShutDown;
 use crate::iterate::{AsyncIterator, inherent_iteration};
 
 /// Nothing is in the queue: Python's `asyncio.QueueEmpty`.
+///
+/// ```
+/// use asyncio::{Queue, QueueEmpty, ensure_future};
+///
+/// asyncio::run(async {
+///     let queue = Queue::new(0);
+///     assert_eq!(queue.get_nowait(), Err(QueueEmpty));
+///     let worker = queue.clone();
+///     let worker = ensure_future(async move {
+///         loop {
+///             let job: u32 = worker.get().await;
+///             assert!(job < 3);
+///             worker.task_done();
+///         }
+///     });
+///     for job in 0..3 {
+///         queue.put_nowait(job).unwrap();
+///     }
+///     queue.join().await;
+///     worker.cancel();
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueEmpty;
 
@@ -26,6 +48,17 @@ impl fmt::Display for QueueEmpty {
 impl Error for QueueEmpty {}
 
 /// There is no room in the queue: Python's `asyncio.QueueFull`. It gives the item back.
+///
+/// ```
+/// use asyncio::{Queue, QueueFull};
+///
+/// let queue = Queue::new(1);
+/// queue.put_nowait("first").unwrap();
+/// let QueueFull(item) = queue.put_nowait("second").unwrap_err();
+/// assert_eq!(item, "second");
+/// assert!(queue.full() && !queue.empty());
+/// assert_eq!((queue.qsize(), queue.maxsize()), (1, 1));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct QueueFull<T>(pub T);
 

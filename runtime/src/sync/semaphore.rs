@@ -167,6 +167,20 @@ impl fmt::Debug for BoundedSemaphore {
 }
 
 /// A permit is taken while this lives.
+///
+/// ```
+/// use asyncio::sync::{Permit, Semaphore};
+///
+/// asyncio::run(async {
+///     let semaphore = Semaphore::new(1);
+///     let permit: Permit = semaphore.acquire().await;
+///     assert!(semaphore.locked());
+///     permit.forget();
+///     assert!(semaphore.locked());
+///     semaphore.release();
+///     assert!(!semaphore.locked());
+/// });
+/// ```
 #[must_use = "the permit is given back when this is dropped: write `let _permit = semaphore.acquire().await;`"]
 pub struct Permit {
     semaphore: Option<Semaphore>,

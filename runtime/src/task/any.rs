@@ -10,6 +10,31 @@ use crate::error::{Exception, Kind};
 use crate::state::cell::{AnyCell, Status};
 
 /// A task seen from outside: everything but its result. Clones refer to the same task and compare equal.
+///
+/// ```
+/// use asyncio::{AnyTask, all_tasks, current_task, ensure_future, sleep};
+///
+/// async fn idle() {
+///     sleep(3600).await;
+/// }
+///
+/// asyncio::run(async {
+///     let task = ensure_future(idle());
+///     let [main, seen]: [AnyTask; 2] = all_tasks().try_into().unwrap();
+///     assert_eq!(Some(main), current_task());
+///     assert_eq!(seen, task.as_any());
+///     assert_eq!((seen.name(), seen.coroutine_name()), (task.name(), "idle"));
+///     seen.cancel();
+///     assert_eq!((seen.cancelling(), seen.uncancel()), (1, 0));
+///     seen.cancel();
+///     sleep(0).await;
+///     assert!(seen.done() && seen.cancelled());
+///
+///     let fine = ensure_future(async {}).as_any();
+///     sleep(0).await;
+///     assert!(fine.exception().is_none());
+/// });
+/// ```
 #[derive(Clone)]
 pub struct AnyTask {
     cell: Rc<AnyCell>,

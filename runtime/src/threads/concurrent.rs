@@ -69,6 +69,22 @@ where
 
 /// The result of a coroutine that runs on another thread's loop: Python's `concurrent.futures.Future`. It may be sent to any
 /// thread. Dropping it leaves the coroutine running.
+///
+/// ```
+/// use asyncio::{ConcurrentFuture, get_running_loop, run_coroutine_threadsafe, sleep};
+///
+/// let event_loop = asyncio::new_event_loop();
+/// let handle = event_loop.handle();
+/// let other = std::thread::spawn(move || {
+///     let long: ConcurrentFuture<()> = run_coroutine_threadsafe(|| sleep(3600), &handle);
+///     let (_, long) = long.result_within(0.001).unwrap_err();
+///     assert!(!long.done());
+///     assert!(long.cancel());
+///     handle.call_soon_threadsafe(|| get_running_loop().stop());
+/// });
+/// event_loop.run_forever().unwrap();
+/// other.join().unwrap();
+/// ```
 pub struct ConcurrentFuture<T> {
     shared: Arc<Shared<T>>,
     number: u64,

@@ -7,6 +7,7 @@
 mod bad_input;
 mod conformance;
 mod dropped;
+mod examples;
 mod harness;
 mod input;
 mod interrupts;
