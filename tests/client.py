@@ -65,6 +65,7 @@ class Request:
     replied: float | None = None
     reply_date: datetime.datetime | None = None
     outputs: list = field(default_factory=list)
+    questions: list = field(default_factory=list)
     busy: bool = False
     idle: float | None = None
 
@@ -156,6 +157,7 @@ class Kernel:
             "iopub": self.client.iopub_channel.socket,
             "shell": self.client.shell_channel.socket,
             "control": self.client.control_channel.socket,
+            "stdin": self.client.stdin_channel.socket,
         }
         self.poller = zmq.Poller()
         for socket in self.sockets.values():
@@ -224,6 +226,15 @@ class Kernel:
             self.press(request, interrupt_after)
         self.pump(lambda: request.done, limit)
         return request
+
+    def asked(self, request, number=1, limit=LIMIT):
+        """Waits for the cell's question of this number; returns its prompt."""
+        self.pump(lambda: len(request.questions) >= number, limit)
+        return request.questions[number - 1]["content"]["prompt"]
+
+    def type(self, text, question=None):
+        """Sends what somebody has typed; as some clients do, without saying for which question, unless one is given."""
+        self.session.send(self.sockets["stdin"], self.session.msg("input_reply", {"value": text}, parent=question and question["header"]))
 
     def press(self, request, after):
         """Waits until `after` seconds after the cell started and presses ■; returns the time of the press."""
@@ -314,6 +325,11 @@ class Kernel:
         request = self.requests[parent]
         if channel == "iopub":
             self.take_output(request, message, at)
+        elif channel == "stdin":
+            require(kind == "input_request" and request.content.get("allow_stdin"), "not a question, or one that is not allowed", message)
+            require(isinstance(content["prompt"], str) and isinstance(content["password"], bool), "a question without prompt or kind", message)
+            require(request.busy and request.idle is None, "a question of no running cell", message)
+            request.questions.append(message)
         else:
             require(kind == request.kind.replace("_request", "_reply"), f"not the reply to a {request.kind}", message)
             require(request.reply is None, "a second reply", message)

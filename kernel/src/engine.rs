@@ -33,7 +33,8 @@ use crate::error::ErrorReport;
 use crate::magics::{self, Segment};
 use crate::publish::{Publisher, StreamName};
 use crate::session::{Change, Session};
-use crate::worker::{Death, Ended, Worker};
+use crate::stdin::Asker;
+use crate::worker::{Audience, Death, Ended, Worker};
 use build::{Built, Refusal};
 use options::Options;
 
@@ -75,6 +76,8 @@ pub(crate) struct CellRequest<'a> {
     pub(crate) code: &'a str,
     pub(crate) execution_count: u64,
     pub(crate) silent: bool,
+    /// Who can be asked for input.
+    pub(crate) asker: Option<&'a Asker>,
 }
 
 /// A text to run: that of a cell, or of a file that is run like one.
@@ -85,6 +88,8 @@ struct Text<'a> {
     code: &'a str,
     /// The number of values that it shows; without one they are not shown.
     count: Option<u64>,
+    /// Who can be asked for input.
+    asker: Option<&'a Asker>,
 }
 
 /// A part of a text that is Rust: all of it, unless it holds commands.
@@ -170,7 +175,7 @@ impl Engine {
         }
         let label = self.session.label(cell.execution_count, cell.code);
         let count = (!cell.silent).then_some(cell.execution_count);
-        match self.run_text(&Text { label, code: cell.code, count }, publisher).await {
+        match self.run_text(&Text { label, code: cell.code, count, asker: cell.asker }, publisher).await {
             Ok(()) => Executed::Ok,
             Err(report) => Executed::Error(report),
         }
@@ -366,7 +371,8 @@ impl Engine {
         if interrupts.has_changed().unwrap_or(false) {
             return Err(report::keyboard_interrupt());
         }
-        match worker.run(run, publisher, text.count, &mut interrupts).await {
+        let audience = Audience { publisher, execution_count: text.count, asker: text.asker };
+        match worker.run(run, audience, &mut interrupts).await {
             Ended::Done(Done { loaded, stored, variables, failure, times, .. }) => {
                 if loaded {
                     self.session.commit_loaded(plan);

@@ -28,8 +28,9 @@ use crate::protocol::connection::{Connection, ConnectionError};
 use crate::protocol::incoming::Incoming;
 use crate::protocol::wire::Wire;
 use crate::publish::{Outbox, Status};
-use crate::sockets::router::{Receiver, Router};
+use crate::sockets::router::Router;
 use crate::sockets::{BindError, Sockets, heartbeat};
+use crate::stdin::Stdin;
 
 /// Clients send SIGTERM 2.5 s after a `shutdown_request` and SIGKILL 2.5 s after that.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
@@ -83,14 +84,14 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(iopub.run(Rc::clone(&wire), queue));
     outbox.without_parent().status(Status::Starting);
     spawn_local(heartbeat::echo(heartbeat));
-    spawn_local(discard(stdin.receiver));
+    let stdin = Stdin::serve(stdin, Rc::clone(&wire));
 
     let stop = Stop::default();
     spawn_local(signals.obey(interrupt.clone(), stop.clone()));
     spawn_local(watch_parent(stop.clone()));
 
     let history = History::start();
-    let context = Rc::new(Context { connection, interrupt, stop, history: history.clone() });
+    let context = Rc::new(Context { connection, interrupt, stop, history: history.clone(), stdin });
     let running = Running::default();
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
         let (sender, requests) = mpsc::unbounded_channel();
@@ -123,12 +124,4 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     unsent.drained(LINGER).await;
     drop(files);
     Ok(())
-}
-
-/// Reads the stdin socket so that it notices clients that leave. Cells cannot ask for input yet,
-/// so no answer to such a question is expected.
-async fn discard(mut receiver: Receiver) {
-    while receiver.next().await.is_some() {
-        tracing::debug!("an `input_reply` that nobody has asked for");
-    }
 }

@@ -19,6 +19,7 @@ mod protocol;
 mod publish;
 mod session;
 mod sockets;
+mod stdin;
 mod worker;
 
 use std::io::{self, Write};

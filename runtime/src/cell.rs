@@ -12,6 +12,7 @@ mod scope;
 mod wait;
 
 pub use crate::display::{ByDisplay, ByNoDisplay, Displayed, set_formats};
+pub use crate::input::{Asker, Prompt, set_asker};
 pub use crate::interrupt::checkpoint;
 pub use debug::{debug, debug_place, name_debug_places};
 pub use measure::measure;

@@ -211,6 +211,12 @@ with_message! {
     ValueError
 }
 
+with_message! {
+    /// Nobody could be asked, or nobody answered: what [`input`](crate::input) raises. Python has `EOFError` for that, and
+    /// IPython `StdinNotImplementedError`.
+    InputError
+}
+
 /// Raises [`RuntimeError`] with a fixed message; out of line, so that callers stay small.
 #[cold]
 #[track_caller]
@@ -290,6 +296,8 @@ fn name_and_message(payload: &(dyn Any + Send)) -> (&'static str, String) {
         ("InvalidStateError", error.message.clone())
     } else if let Some(error) = payload.downcast_ref::<ValueError>() {
         ("ValueError", error.message.clone())
+    } else if let Some(error) = payload.downcast_ref::<InputError>() {
+        ("InputError", error.message.clone())
     } else if let Some(text) = payload.downcast_ref::<&'static str>() {
         ("panic", (*text).to_owned())
     } else if let Some(text) = payload.downcast_ref::<String>() {

@@ -124,29 +124,36 @@ fn idle() -> MutexGuard<'static, Option<Waker>> {
 /// Blocks the thread for `duration`, as [`std::thread::sleep`], but unwinds with [`KeyboardInterrupt`] as soon as an
 /// interrupt is requested on the cell thread.
 pub fn interruptible_sleep(duration: Duration) {
-    if !is_cell_thread() {
+    if is_cell_thread() {
+        wait_until(Instant::now().checked_add(duration), &mut || false);
+    } else {
         thread::sleep(duration);
-        return;
     }
-    let end = Instant::now().checked_add(duration);
+}
+
+/// Blocks the thread until `ready` or until `end`, which may lie too far away to be a moment; unwinds with
+/// [`KeyboardInterrupt`] as soon as an interrupt is requested on the cell thread. Whoever makes it ready calls [`notify`].
+pub(crate) fn wait_until(end: Option<Instant>, ready: &mut dyn FnMut() -> bool) {
+    const LONG: Duration = Duration::from_secs(3600);
     let mut guard = idle();
-    loop {
-        if PENDING.load(Ordering::SeqCst) {
+    while !ready() {
+        if take() {
             drop(guard);
-            raise_pending();
-            // Pending, yet not ours to take now (we unwind already): sleep the rest without looking.
-            thread::sleep(end.map_or(duration, |end| end.saturating_duration_since(Instant::now())));
-            return;
+            raise_interrupt();
         }
-        let left = match end {
-            Some(end) => end.saturating_duration_since(Instant::now()),
-            None => Duration::from_secs(3600),
-        };
+        let left = end.map_or(LONG, |end| end.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             return;
         }
         guard = SLEEPER.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
     }
+}
+
+/// Lets those who block in [`wait_until`] look again.
+pub(crate) fn notify() {
+    // With the lock: nobody is between looking and going to sleep.
+    drop(idle());
+    SLEEPER.notify_all();
 }
 
 /// Runs `body` and returns [`KeyboardInterrupt`] as a value when the user interrupted it: Python's

@@ -20,7 +20,7 @@
 //! Layers, each using only those before it: `thread_id`, [`error`], [`interrupt`] | `state` (what loops and tasks
 //! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
 //! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
-//! [`mod@display`] | [`cell`].
+//! [`mod@input`], [`mod@display`] | [`cell`].
 //! What each of Python's names is here stands in the README.
 
 pub mod cell;
@@ -32,6 +32,7 @@ mod driver;
 pub mod error;
 mod event_loop;
 pub mod futures;
+mod input;
 pub mod interrupt;
 mod iterate;
 mod report;
@@ -53,14 +54,15 @@ pub use combine::{
 pub use coroutine::Coroutine;
 pub use display::{clear_output, display, update_display};
 pub use error::{
-    CancelledError, Exception, ExceptionGroup, InvalidStateError, KeyboardInterrupt, RuntimeError, TimeoutError,
-    ValueError,
+    CancelledError, Exception, ExceptionGroup, InputError, InvalidStateError, KeyboardInterrupt, RuntimeError,
+    TimeoutError, ValueError,
 };
 pub use event_loop::{
     EventLoop, Handle, LoopHandle, Runner, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
     new_event_loop, run, set_event_loop,
 };
 pub use futures::constructor::Future;
+pub use input::{ainput, input, password};
 pub use interrupt::catch_interrupt;
 pub use iterate::{AsyncGenerator, AsyncIterator, Yielder, generator};
 pub use report::{ExceptionHandler, Report};

@@ -64,11 +64,12 @@ async fn take_turns(shell: Rc<Channel>, mut queue: UnboundedReceiver<Incoming>, 
             continue;
         };
         let publisher = shell.publisher(&incoming);
+        let asker = shell.context.stdin.asker(&incoming);
         let handler = async {
             if abort {
                 return Some(cells.aborted());
             }
-            let done = cells.execute(request, &publisher).await;
+            let done = cells.execute(request, &publisher, Some(&asker)).await;
             // Before the reply: what a client sends after it has seen the reply is not to be aborted.
             if done.failed && request.stop_on_error {
                 stale = waiting(&queue).await;

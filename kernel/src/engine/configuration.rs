@@ -49,7 +49,7 @@ impl Engine {
                 say(format!("running {}", path.display()), publisher);
             }
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let text = Text { label: self.session.free_label(&name, &code), code: &code, count: None };
+            let text = Text { label: self.session.free_label(&name, &code), code: &code, count: None, asker: None };
             self.run_text(&text, publisher).await?;
         }
         if !found && !quiet {

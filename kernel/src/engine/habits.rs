@@ -8,7 +8,7 @@ const NAMES: &[(&[&str], &str)] = &[
     (&["range"], "numbers from 0 to 2 are `0..3`, with 3 `0..=3`"),
     (&["str"], "a `String` is made with `value.to_string()` or `format!(\"{value}\")`"),
     (&["int", "float"], "numbers are converted with `value as i64`, and read from text with `text.parse::<i64>()`"),
-    (&["input"], "a line is read with `std::io::stdin().read_line(&mut text)`"),
+    (&["getpass"], "a text that is not to be shown is read with `password(\"…\")`"),
     (&["null", "nil", "undefined"], "a value that may be missing is an `Option`: `None`, or `Some(value)`"),
     (&["pass"], "a block without code is `{}`"),
     (&["dict"], "a dictionary is `std::collections::HashMap::from([(\"key\", 1)])`"),

@@ -75,10 +75,22 @@ pub(super) fn publish_notes(built: &Built, plan: &CellPlan, change: &Change, pub
     }
     let mut notes = [&change.notes[..], &built.notes].concat();
     notes.extend(outdated(change));
+    if reads_stdin(plan) {
+        notes.push("stdin is empty in a notebook; `input(\"…\")` asks for a line of text".to_owned());
+    }
     if !notes.is_empty() {
         let data = MimeBundle::from_iter([("text/plain".to_owned(), notes.join("\n").into())]);
         publisher.display_data(data, MimeBundle::new(), None);
     }
+}
+
+/// Whether a cell's code names stdin, and not to give it to another process.
+fn reads_stdin(plan: &CellPlan) -> bool {
+    let items = plan.parsed.items.iter().map(|item| &item.mentions);
+    let mut all = items.chain([&plan.parsed.mentions]);
+    let of_processes = ["Command", "Stdio", "create_subprocess_exec", "create_subprocess_shell"];
+    all.clone().any(|mentions| mentions.contains("stdin"))
+        && !all.any(|mentions| of_processes.iter().any(|name| mentions.contains(*name)))
 }
 
 /// Tells what took how long. The linker is the last of those that took the time up to `compiled`; `None` if nothing had

@@ -11,6 +11,7 @@ use crate::history::History;
 use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::request::Execute;
 use crate::publish::{Aside, Publisher};
+use crate::stdin::Asker;
 
 /// The cells of a session: the engine that runs them, and their number.
 pub(crate) struct Cells {
@@ -50,8 +51,9 @@ impl Cells {
         self.engine.is_warm()
     }
 
-    /// Runs a cell. When the kernel is asked to end meanwhile, the engine is left where it is.
-    pub(crate) async fn execute(&mut self, request: &Execute, publisher: &Publisher) -> Done {
+    /// Runs a cell; who has sent it can be asked for input if there is an asker and the request allows it. When the kernel
+    /// is asked to end meanwhile, the engine is left where it is.
+    pub(crate) async fn execute(&mut self, request: &Execute, publisher: &Publisher, asker: Option<&Asker>) -> Done {
         self.interrupt.forget_signals();
         // Silent cells and those of tools (`store_history: false`) take no number, and are not remembered.
         let remembered = request.store_history && !request.silent;
@@ -63,7 +65,12 @@ impl Cells {
             publisher.execute_input(&request.code, self.count);
         }
         let (publisher, aside) = publisher.noting();
-        let cell = CellRequest { code: &request.code, execution_count: self.count, silent: request.silent };
+        let cell = CellRequest {
+            code: &request.code,
+            execution_count: self.count,
+            silent: request.silent,
+            asker: asker.filter(|_| request.allow_stdin),
+        };
         let run = async {
             let engine = tokio::select! {
                 biased;
@@ -176,7 +183,7 @@ mod tests {
         let mut cells = Cells { engine, interrupt: interrupt.clone(), stop: stop.clone(), history, count: 0 };
         let (publisher, published) = Publisher::for_tests();
         let request = Execute::default();
-        let (done, ()) = tokio::join!(cells.execute(&request, &publisher), async { then(&interrupt, &stop) });
+        let (done, ()) = tokio::join!(cells.execute(&request, &publisher, None), async { then(&interrupt, &stop) });
         (done.reply, published.take().into_iter().map(|(msg_type, _)| msg_type).collect())
     }
 

@@ -16,14 +16,15 @@ use crate::protocol::connection::Connection;
 use crate::protocol::incoming::Incoming;
 use crate::protocol::request::{Comm, Request, Shutdown};
 use crate::publish::Publisher;
+use crate::stdin::Stdin;
 
 /// What handlers may use besides the request.
-#[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) connection: Connection,
     pub(crate) interrupt: Interrupt,
     pub(crate) stop: Stop,
     pub(crate) history: History,
+    pub(crate) stdin: Stdin,
 }
 
 /// Answers every request but `execute_request`s on shell, also while cells run. `None` means that the message gets no
@@ -46,7 +47,7 @@ pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &P
         Request::Interrupt => interrupt(context),
         Request::Shutdown(request) => shutdown(request, context, publisher),
         Request::Execute(_) => not_here(),
-        Request::Unknown => return ignore(&incoming.msg_type),
+        Request::InputReply(_) | Request::Unknown => return ignore(&incoming.msg_type),
     })
 }
 
@@ -93,6 +94,6 @@ fn invalid(msg_type: &str, error: &serde_json::Error) -> Value {
 }
 
 fn ignore(msg_type: &str) -> Option<Value> {
-    tracing::warn!("ignored a message of the unknown type `{msg_type}`");
+    tracing::warn!("ignored a message of a type that means nothing here: `{msg_type}`");
     None
 }

@@ -15,10 +15,16 @@ pub(crate) struct Header {
     pub(crate) msg_type: String,
 }
 
+/// What we read of a parent header.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Parent {
+    pub(crate) msg_id: Option<String>,
+}
+
 /// The header of a message that we send.
 #[derive(Debug, Serialize)]
 pub(crate) struct OwnHeader<'a> {
-    msg_id: String,
+    pub(crate) msg_id: String,
     session: &'a str,
     username: &'static str,
     date: String,

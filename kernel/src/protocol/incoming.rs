@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::header::Header;
+use super::header::{Header, Parent};
 use super::request::Request;
 use super::wire::{Parts, WireError};
 
@@ -14,6 +14,8 @@ pub(crate) struct Incoming {
     pub(crate) identities: Vec<Bytes>,
     /// The bytes of its header: the parent header of every answer.
     pub(crate) parent: Bytes,
+    /// The id of the message that it answers, if it says so.
+    pub(crate) about: Option<String>,
     pub(crate) msg_type: String,
     /// An error when a field of the content has the wrong type: the client still gets a reply.
     pub(crate) request: Result<Request, serde_json::Error>,
@@ -24,7 +26,10 @@ impl Incoming {
     /// without one there is nobody to answer.
     pub(crate) fn interpret(parts: Parts) -> Result<Self, WireError> {
         let header: Header = serde_json::from_slice(&parts.header).map_err(WireError::Header)?;
+        // Hardly any message has a parent, and a strange one is no reason to drop it.
+        let parent: Parent = serde_json::from_slice(&parts.parent).unwrap_or_default();
         Ok(Self {
+            about: parent.msg_id,
             identities: parts.identities,
             parent: parts.header,
             request: Request::parse(&header.msg_type, &parts.content),

@@ -21,6 +21,8 @@ pub(crate) enum Request {
     Connect,
     Interrupt,
     Shutdown(Shutdown),
+    /// What the user has typed; on the stdin channel only.
+    InputReply(InputReply),
     /// A type that we do not know.
     Unknown,
 }
@@ -33,12 +35,20 @@ pub(crate) struct Execute {
     pub(crate) silent: bool,
     pub(crate) store_history: bool,
     pub(crate) user_expressions: Option<Map<String, Value>>,
+    pub(crate) allow_stdin: bool,
     pub(crate) stop_on_error: bool,
 }
 
 impl Default for Execute {
     fn default() -> Self {
-        Self { code: String::new(), silent: false, store_history: true, user_expressions: None, stop_on_error: true }
+        Self {
+            code: String::new(),
+            silent: false,
+            store_history: true,
+            user_expressions: None,
+            allow_stdin: false,
+            stop_on_error: true,
+        }
     }
 }
 
@@ -105,6 +115,13 @@ pub(crate) struct Shutdown {
     pub(crate) restart: bool,
 }
 
+/// The content of an `input_reply`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct InputReply {
+    pub(crate) value: String,
+}
+
 impl Request {
     /// Reads the content of a message of type `msg_type`. Fields that are missing get their
     /// defaults; an error means that a field has the wrong type.
@@ -122,6 +139,7 @@ impl Request {
             "connect_request" => Self::Connect,
             "interrupt_request" => Self::Interrupt,
             "shutdown_request" => Self::Shutdown(read(content)?),
+            "input_reply" => Self::InputReply(read(content)?),
             _ => Self::Unknown,
         })
     }
@@ -152,7 +170,7 @@ mod tests {
             "execute_request",
             "{}",
             expect![[
-                r#"Execute(Execute { code: "", silent: false, store_history: true, user_expressions: None, stop_on_error: true })"#
+                r#"Execute(Execute { code: "", silent: false, store_history: true, user_expressions: None, allow_stdin: false, stop_on_error: true })"#
             ]],
         );
         check("complete_request", r#"{"code":"a"}"#, expect![[r#"Complete(Cursor { code: "a", cursor_pos: None })"#]]);
@@ -173,7 +191,7 @@ mod tests {
             "execute_request",
             r#"{"code":"1","silent":true,"stop_on_error":false,"user_expressions":null,"x":[1,{}]}"#,
             expect![[
-                r#"Execute(Execute { code: "1", silent: true, store_history: true, user_expressions: None, stop_on_error: false })"#
+                r#"Execute(Execute { code: "1", silent: true, store_history: true, user_expressions: None, allow_stdin: false, stop_on_error: false })"#
             ]],
         );
         check("is_complete_request", r#"{"code":"fn","indent":4}"#, expect![[r#"IsComplete(Code { code: "fn" })"#]]);

@@ -39,6 +39,7 @@ pub(crate) struct Wire {
 pub(crate) struct Parts {
     pub(crate) identities: Vec<Bytes>,
     pub(crate) header: Bytes,
+    pub(crate) parent: Bytes,
     pub(crate) content: Bytes,
 }
 
@@ -102,18 +103,25 @@ impl Wire {
         {
             return Err(WireError::Replayed);
         }
-        Ok(Parts { identities: frames, header: header.clone(), content: content.clone() })
+        Ok(Parts { identities: frames, header: header.clone(), parent: parent.clone(), content: content.clone() })
     }
 
     /// Makes the frames of one message, with a new header.
     pub(crate) fn encode(&self, message: &Outgoing<'_>) -> Vec<Bytes> {
-        let header = json(&self.headers.next(message.msg_type));
+        self.encode_with_id(message).1
+    }
+
+    /// As `encode`, with the message's id.
+    pub(crate) fn encode_with_id(&self, message: &Outgoing<'_>) -> (String, Vec<Bytes>) {
+        let header = self.headers.next(message.msg_type);
+        let id = header.msg_id.clone();
+        let header = json(&header);
         let metadata = json(message.metadata);
         let content = json(message.content);
         let signature = self.signer.sign([&header, message.parent, &metadata, &content]);
         let mut frames = message.prefix.to_vec();
         frames.extend([Bytes::from_static(DELIMITER), signature, header, message.parent.clone(), metadata, content]);
-        frames
+        (id, frames)
     }
 }
 

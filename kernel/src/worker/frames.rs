@@ -1,103 +1,97 @@
 //! The socket to the worker. It is read all the time: a thread may show something when no cell runs. What is to be shown
-//! goes to `output`, everything else to `process`.
+//! goes to `output`, everything else to whoever waits for it, by `routes`. Started by `process`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use boucle_wire::{FrameError, FromWorker, Role, ToWorker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Mutex, mpsc};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant};
 
 use super::output::Output;
+use super::routes::Routes;
 
 /// How many things a worker may show within a second; Jupyter's server cuts a kernel off at 1,000 messages. Updates do
 /// not count: of those that come too fast only the last is published.
 const SHOWN_PER_SECOND: u32 = 500;
 
-/// Both directions of the socket. Reading ends when this is dropped.
+/// The way to the worker, for everybody who has something to tell it. Reading ends when the last of these is dropped.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(Arc<Sending>);
+
 #[derive(Debug)]
-pub(super) struct Frames {
-    received: mpsc::UnboundedReceiver<Result<FromWorker, FrameError>>,
-    writer: Writer,
-    task: JoinHandle<()>,
+struct Sending {
+    socket: Mutex<OwnedWriteHalf>,
+    reader: AbortHandle,
 }
 
-/// The way to the worker, for the engine and for the reader's answers.
-#[derive(Debug, Clone)]
-struct Writer(Arc<Mutex<OwnedWriteHalf>>);
-
-impl Frames {
-    /// Starts to read.
-    pub(super) fn start(socket: UnixStream, output: Output) -> Frames {
-        let (sender, received) = mpsc::unbounded_channel();
-        let (socket, writer) = socket.into_split();
-        let writer = Writer(Arc::new(Mutex::new(writer)));
+/// Starts to read: tells `routes` and `output` what the worker says.
+pub(super) fn start(socket: UnixStream, routes: Routes, output: Output) -> Writer {
+    let (socket, writing) = socket.into_split();
+    let (sender, writer) = oneshot::channel::<Weak<Sending>>();
+    let reader = tokio::spawn(async move {
+        let Ok(writer) = writer.await else { return };
         let pace = Pace { second: Instant::now(), shown: 0 };
-        let reader = Reader { socket, received: Vec::new(), writer: writer.clone(), output, pace };
-        Frames { received, writer, task: tokio::spawn(reader.run(sender)) }
-    }
+        Reader { socket, received: Vec::new(), writer, routes, output, pace }.run().await;
+    });
+    let writer = Arc::new(Sending { socket: Mutex::new(writing), reader: reader.abort_handle() });
+    // The task waits for it.
+    let _ = sender.send(Arc::downgrade(&writer));
+    Writer(writer)
+}
 
-    /// The next frame that is not about something to show. Nothing is lost when the future is dropped.
-    ///
-    /// # Errors
-    /// What ended the conversation.
-    pub(super) async fn next(&mut self) -> Result<FromWorker, FrameError> {
-        self.received.recv().await.unwrap_or(Err(FrameError::Closed))
-    }
-
+impl Writer {
     /// Sends a frame. Half of it may be sent when the future is dropped.
     ///
     /// # Errors
     /// If the worker has ended, or the frame is too large.
     pub(super) async fn send(&self, frame: &ToWorker) -> Result<(), FrameError> {
-        self.writer.send(frame).await
-    }
-}
-
-impl Writer {
-    async fn send(&self, frame: &ToWorker) -> Result<(), FrameError> {
-        self.0.lock().await.write_all(&boucle_wire::encode(frame)?).await?;
+        self.0.socket.lock().await.write_all(&boucle_wire::encode(frame)?).await?;
         Ok(())
     }
 }
 
-impl Drop for Frames {
+impl Drop for Sending {
     fn drop(&mut self) {
-        self.task.abort();
+        self.reader.abort();
     }
 }
 
 struct Reader {
     socket: OwnedReadHalf,
     received: Vec<u8>,
-    writer: Writer,
+    writer: Weak<Sending>,
+    routes: Routes,
     output: Output,
     pace: Pace,
 }
 
 impl Reader {
-    async fn run(mut self, sender: mpsc::UnboundedSender<Result<FromWorker, FrameError>>) {
+    async fn run(mut self) {
         loop {
             match self.receive().await {
                 Ok(FromWorker::Show(show)) if matches!(show.role, Role::Update(_)) => self.output.show(show).await,
                 Ok(FromWorker::Show(show)) => {
                     self.keep_pace().await;
                     self.output.show(show).await;
-                    self.answer().await;
+                    self.tell(&ToWorker::Shown).await;
                 }
                 Ok(FromWorker::ClearOutput { wait }) => {
                     self.keep_pace().await;
                     self.output.clear(wait).await;
-                    self.answer().await;
+                    self.tell(&ToWorker::Shown).await;
                 }
-                frame => {
-                    let ended = frame.is_err();
-                    if sender.send(frame).is_err() || ended {
-                        return;
+                Ok(frame) => {
+                    if let Some(answer) = self.routes.deliver(frame) {
+                        self.tell(&answer).await;
                     }
+                }
+                Err(error) => {
+                    tracing::debug!("the worker says nothing more: {error}");
+                    return self.routes.close();
                 }
             }
         }
@@ -112,9 +106,11 @@ impl Reader {
         }
     }
 
-    async fn answer(&self) {
+    async fn tell(&self, frame: &ToWorker) {
         // If the worker has just ended, the next read says so.
-        let _ = self.writer.send(&ToWorker::Shown).await;
+        if let Some(writer) = self.writer.upgrade() {
+            let _ = Writer(writer).send(frame).await;
+        }
     }
 
     async fn receive(&mut self) -> Result<FromWorker, FrameError> {

@@ -6,9 +6,11 @@ mod death;
 mod frames;
 mod output;
 mod process;
+mod questions;
+mod routes;
 pub(crate) mod shell;
 mod show;
 mod stream;
 
 pub(crate) use death::Death;
-pub(crate) use process::{Ended, Worker};
+pub(crate) use process::{Audience, Ended, Worker};

@@ -1,5 +1,6 @@
 //! Starts the worker's process and speaks with it. Called by the engine.
 
+use std::cell::Cell;
 use std::io::{self, PipeReader};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -9,14 +10,17 @@ use std::time::Duration;
 use boucle_wire::{Done, Failure, FromWorker, Run, TaskRow, ToWorker};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::Instant;
 
 use super::death::Death;
-use super::frames::Frames;
+use super::frames::{self, Writer};
 use super::output::Output;
+use super::questions::Questions;
+use super::routes::Routes;
 use crate::compile::Runtime;
 use crate::publish::{Publisher, StreamName};
+use crate::stdin::Asker;
 
 /// How long a cell may take to react to an interrupt before the user is told that it does not.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,10 +33,21 @@ Interrupt once more to end its process; the variables will be lost, functions an
 /// A worker that is ready for a cell.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    child: Child,
-    frames: Frames,
+    child: Mutex<Child>,
+    writer: Writer,
+    routes: Routes,
     output: Output,
-    cells: u64,
+    cells: Cell<u64>,
+}
+
+/// For whom a cell runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Audience<'a> {
+    pub(crate) publisher: &'a Publisher,
+    /// The number of the value to show, unless it is not to be shown.
+    pub(crate) execution_count: Option<u64>,
+    /// Who can be asked for input.
+    pub(crate) asker: Option<&'a Asker>,
 }
 
 /// How a cell ended.
@@ -56,21 +71,22 @@ impl Worker {
     /// Starts a worker with these variables in its environment, and waits until it says hello, some 10 ms.
     pub(crate) async fn start(runtime: &Runtime, environment: &[(String, String)]) -> Result<Worker, WorkerError> {
         let program = runtime.worker();
-        let mut worker = match Worker::spawn(&program, environment) {
+        let (worker, hello) = match Worker::spawn(&program, environment) {
             Ok(worker) => worker,
             Err(error) => return Err(WorkerError { program, cause: error.to_string() }),
         };
-        match worker.frames.next().await {
+        match hello.await {
             Ok(FromWorker::Hello { version: boucle_wire::VERSION }) => Ok(worker),
             Ok(_) => Err(WorkerError { program, cause: "it speaks another version of the protocol".into() }),
-            Err(error) => {
+            Err(_) => {
                 let last_words = worker.output.end().await;
-                Err(WorkerError { program, cause: format!("{error} {}", last_words.trim()) })
+                Err(WorkerError { program, cause: format!("it has ended at once {}", last_words.trim()) })
             }
         }
     }
 
-    fn spawn(program: &Path, environment: &[(String, String)]) -> io::Result<Worker> {
+    /// Starts the process; the worker, and its greeting.
+    fn spawn(program: &Path, environment: &[(String, String)]) -> io::Result<(Worker, oneshot::Receiver<FromWorker>)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (stdout, stdout_writer) = pipe()?;
@@ -97,109 +113,120 @@ impl Worker {
         }
         let child = command.spawn()?;
         let output = Output::start(stdout, stderr)?;
-        let frames = Frames::start(UnixStream::from_std(ours)?, output.clone());
-        Ok(Worker { child, frames, output, cells: 0 })
+        let routes = Routes::default();
+        let hello = routes.answer();
+        let writer = frames::start(UnixStream::from_std(ours)?, routes.clone(), output.clone());
+        Ok((Worker { child: Mutex::new(child), writer, routes, output, cells: Cell::new(0) }, hello))
     }
 
     /// Whether no cell has run in it, so that there is nothing to lose.
     pub(crate) fn is_unused(&self) -> bool {
-        self.cells == 0
+        self.cells.get() == 0
     }
 
-    /// Runs a compiled cell to its end. Values to show go to the publisher with `execution_count`, unless it is `None`.
-    /// Each change of `interrupts` interrupts the cell.
+    /// Runs a compiled cell to its end. Each change of `interrupts` interrupts it.
     pub(crate) async fn run(
-        &mut self,
+        &self,
         mut run: Run,
-        publisher: &Publisher,
-        execution_count: Option<u64>,
+        audience: Audience<'_>,
         interrupts: &mut watch::Receiver<u64>,
     ) -> Ended {
-        self.cells += 1;
-        let cell = self.cells;
+        let Audience { publisher, execution_count, asker } = audience;
+        let cell = self.cells.get() + 1;
+        self.cells.set(cell);
         run.cell = cell;
+        let mut route = self.routes.run(cell);
+        let mut questions = Questions::new(asker);
         self.output.publish_for(publisher, execution_count);
-        if self.frames.send(&ToWorker::Run(run)).await.is_err() {
-            return Ended::Died(self.bury(None).await);
-        }
+        self.tell(&ToWorker::Run(run)).await;
         let mut patience: Option<Instant> = None;
         let mut told = false;
         let mut panic = None;
         loop {
             tokio::select! {
-                frame = self.frames.next() => match frame {
-                    Ok(FromWorker::Done(done)) if done.cell == cell => {
+                frame = route.next() => match frame {
+                    Some(FromWorker::Done(done)) => {
                         self.output.end().await;
+                        for answer in questions.end() {
+                            self.tell(&answer).await;
+                        }
                         return Ended::Done(done);
                     }
-                    Ok(FromWorker::Panicking(failure)) => panic = Some(failure),
-                    Ok(FromWorker::Interrupted { waiting, .. }) => {
+                    Some(FromWorker::Panicking { failure, .. }) => panic = Some(failure),
+                    Some(FromWorker::Interrupted { waiting, .. }) => {
                         if waiting && !told {
                             self.output.drain().await;
                             publisher.stream(StreamName::Stderr, NO_REACTION.to_owned());
                         }
                         told = waiting;
                     }
-                    Ok(_) => {}
-                    Err(_) => return Ended::Died(self.bury(panic.as_ref()).await),
+                    Some(FromWorker::Ask(question)) => {
+                        self.output.drain().await;
+                        if let Some(answer) = questions.add(question) {
+                            self.tell(&answer).await;
+                        }
+                    }
+                    Some(FromWorker::Withdraw { question }) => questions.withdraw(question),
+                    Some(_) => {}
+                    None => return Ended::Died(self.bury(panic.as_ref()).await),
                 },
+                answer = questions.next() => self.tell(&answer).await,
                 Ok(()) = interrupts.changed() => {
                     if told {
-                        self.kill();
+                        self.kill().await;
                         self.bury(None).await;
                         return Ended::Died(Death::on_request());
                     }
                     patience.get_or_insert(Instant::now() + PATIENCE);
-                    // If the worker has just died, the next frame says so.
-                    let _ = self.frames.send(&ToWorker::Interrupt { cell }).await;
+                    self.tell(&ToWorker::Interrupt { cell }).await;
                 }
                 () = at(patience) => {
                     patience = None;
-                    let _ = self.frames.send(&ToWorker::IsInterrupted { cell }).await;
+                    self.tell(&ToWorker::IsInterrupted { cell }).await;
                 }
             }
         }
     }
 
+    /// Sends a frame. If the worker has just ended, whoever waits for what it says finds out.
+    async fn tell(&self, frame: &ToWorker) {
+        let _ = self.writer.send(frame).await;
+    }
+
     /// Sets an environment variable for the cells to come.
-    pub(crate) async fn set_variable(&mut self, name: &str, value: &str) {
-        let frame = ToWorker::SetVariable { name: name.to_owned(), value: value.to_owned() };
-        // If the worker has just died, the next cell finds out.
-        let _ = self.frames.send(&frame).await;
+    pub(crate) async fn set_variable(&self, name: &str, value: &str) {
+        self.tell(&ToWorker::SetVariable { name: name.to_owned(), value: value.to_owned() }).await;
     }
 
     /// The pending tasks; none if the worker has just died, which the next cell finds out.
-    pub(crate) async fn tasks(&mut self) -> Vec<TaskRow> {
-        if self.frames.send(&ToWorker::ListTasks).await.is_err() {
-            return Vec::new();
-        }
-        loop {
-            match self.frames.next().await {
-                Ok(FromWorker::Tasks(tasks)) => return tasks,
-                Ok(_) => {}
-                Err(_) => return Vec::new(),
-            }
+    pub(crate) async fn tasks(&self) -> Vec<TaskRow> {
+        let answer = self.routes.answer();
+        self.tell(&ToWorker::ListTasks).await;
+        match answer.await {
+            Ok(FromWorker::Tasks(tasks)) => tasks,
+            _ => Vec::new(),
         }
     }
 
     /// Ends the worker and whatever it has started.
-    pub(crate) async fn shutdown(mut self) {
-        self.kill();
-        let _ = self.child.wait().await;
+    pub(crate) async fn shutdown(&self) {
+        self.kill().await;
+        let _ = self.child.lock().await.wait().await;
     }
 
-    fn kill(&mut self) {
-        kill_group(&self.child, libc::SIGKILL);
+    async fn kill(&self) {
+        kill_group(&*self.child.lock().await, libc::SIGKILL);
     }
 
     /// The end of a worker whose socket has closed.
-    async fn bury(&mut self, panic: Option<&Failure>) -> Death {
+    async fn bury(&self, panic: Option<&Failure>) -> Death {
+        let mut child = self.child.lock().await;
         // It closes its socket only by ending, but a cell may have closed it; do not wait for ever.
-        let status = match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+        let status = match tokio::time::timeout(PATIENCE, child.wait()).await {
             Ok(status) => status,
             Err(_) => {
-                self.kill();
-                self.child.wait().await
+                kill_group(&child, libc::SIGKILL);
+                child.wait().await
             }
         };
         let last_words = self.output.end().await;

@@ -37,6 +37,13 @@ pub enum ToWorker {
         /// The number of the [`Run`] that the user wants to stop.
         cell: u64,
     },
+    /// The answer to a [`FromWorker::Ask`].
+    Answer {
+        /// The number of the question.
+        question: u64,
+        /// What has been typed, or why nobody could be asked.
+        answer: Result<String, String>,
+    },
     /// Set an environment variable; between cells only.
     SetVariable {
         /// Its name.
@@ -98,8 +105,20 @@ pub enum FromWorker {
         /// Whether it stays until there is something in its place.
         wait: bool,
     },
+    /// A person is to be asked for a line of text.
+    Ask(Question),
+    /// The answer is not wanted any more.
+    Withdraw {
+        /// The number of the question.
+        question: u64,
+    },
     /// The cell's thread panics. Sent before the stack unwinds, for the case that it cannot, and the process aborts.
-    Panicking(Failure),
+    Panicking {
+        /// The number of the run; `None` between cells.
+        cell: Option<u64>,
+        /// What it says.
+        failure: Failure,
+    },
     /// The answer to [`ToWorker::IsInterrupted`].
     Interrupted {
         /// The number of the run.
@@ -111,6 +130,19 @@ pub enum FromWorker {
     Done(Done),
     /// The answer to [`ToWorker::ListTasks`]: the current loop's tasks, oldest first.
     Tasks(Vec<TaskRow>),
+}
+
+/// Something to be typed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// The run that is under way; `None` between cells.
+    pub cell: Option<u64>,
+    /// Counts the questions of this worker.
+    pub number: u64,
+    /// What stands in front of the field.
+    pub prompt: String,
+    /// Whether the text is not to be shown.
+    pub secret: bool,
 }
 
 /// A pending task.

@@ -8,6 +8,8 @@ use std::{env, io, process, thread};
 
 use boucle_wire::{FrameError, FromWorker, Run, SOCKET_FD_VARIABLE, ToWorker};
 
+use crate::ask::Questions;
+
 /// What the main thread is asked to do, one after the other.
 #[derive(Debug)]
 pub(crate) enum Job {
@@ -22,6 +24,7 @@ pub(crate) struct Kernel {
     writer: Arc<Mutex<Writer>>,
     running: Arc<Running>,
     answers: Arc<Answers>,
+    questions: Arc<Questions>,
 }
 
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Kernel {
         // else could have taken it.
         let reader = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
         let writer = Arc::new(Mutex::new(Writer { socket: reader.try_clone()?, asked: 0 }));
-        let kernel = Kernel { writer, running: Arc::default(), answers: Arc::default() };
+        let kernel = Kernel { writer, running: Arc::default(), answers: Arc::default(), questions: Arc::default() };
         let (sender, jobs) = channel();
         let running = kernel.running.clone();
         let answers = kernel.clone();
@@ -93,6 +96,11 @@ impl Kernel {
         Ok(())
     }
 
+    /// The questions that have no answer yet.
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,6 +110,11 @@ impl Kernel {
         let mut running = self.running.lock();
         *running = None;
         asyncio::interrupt::clear();
+    }
+
+    /// The number of the cell that runs.
+    pub(crate) fn current_cell(&self) -> Option<u64> {
+        *self.running.lock()
     }
 
     /// Waits until a cell runs, and returns its number.
@@ -139,6 +152,7 @@ fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, jobs: &Se
                 *kernel.answers.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
                 kernel.answers.grown.notify_all();
             }
+            Ok(ToWorker::Answer { question, answer }) => kernel.questions.answer(question, answer),
             Ok(ToWorker::Interrupt { cell }) => {
                 let current = running.lock();
                 if *current == Some(cell) {

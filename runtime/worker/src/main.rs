@@ -8,6 +8,7 @@
 //! 2. An interrupt names its cell, and is dropped when that cell is not running: it never hits the next one.
 //! 3. When the kernel is gone, so is this process, and whatever it started.
 
+mod ask;
 mod control;
 mod frames;
 mod limits;
@@ -41,6 +42,7 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     places::install_panic_hook(kernel.clone());
     run::flush_while_cells_run(kernel.clone());
     show::tell(kernel.clone());
+    ask::tell(kernel.clone());
     let scope = Scope::default();
     kernel.send(&FromWorker::Hello { version: VERSION })?;
     // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.

@@ -1,0 +1,108 @@
+//! Who waits for what the worker says: the cells that run, and those who have asked it something. `frames` delivers;
+//! `process` waits.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use boucle_wire::{Done, FromWorker, Question, ToWorker};
+use tokio::sync::{mpsc, oneshot};
+
+/// Why a question gets no answer that nobody can be asked.
+const NOBODY: &str = "no cell runs, so nobody can be asked; ask while a cell waits, for example with `.await`";
+
+/// The addresses of all who wait.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Routes(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Nothing will come any more.
+    closed: bool,
+    runs: Vec<(u64, mpsc::UnboundedSender<FromWorker>)>,
+    /// Those who wait for an answer, in the order of asking, which is that of the answers.
+    askers: VecDeque<oneshot::Sender<FromWorker>>,
+}
+
+/// What the worker says about one run. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Route {
+    routes: Routes,
+    cell: u64,
+    frames: mpsc::UnboundedReceiver<FromWorker>,
+}
+
+impl Routes {
+    /// From now on, what concerns this run goes to the returned route.
+    pub(super) fn run(&self, cell: u64) -> Route {
+        let (sender, frames) = mpsc::unbounded_channel();
+        let mut table = self.lock();
+        if !table.closed {
+            table.runs.push((cell, sender));
+        }
+        Route { routes: self.clone(), cell, frames }
+    }
+
+    /// Where the next answer arrives; an error when the worker ends before.
+    pub(super) fn answer(&self) -> oneshot::Receiver<FromWorker> {
+        let (sender, answer) = oneshot::channel();
+        let mut table = self.lock();
+        if !table.closed {
+            table.askers.push_back(sender);
+        }
+        answer
+    }
+
+    /// Passes a frame on. What is to be told the worker at once.
+    pub(super) fn deliver(&self, frame: FromWorker) -> Option<ToWorker> {
+        let mut table = self.lock();
+        let cell = match &frame {
+            FromWorker::Done(Done { cell, .. }) | FromWorker::Interrupted { cell, .. } => Some(*cell),
+            FromWorker::Panicking { cell, .. } | FromWorker::Ask(Question { cell, .. }) => *cell,
+            FromWorker::Withdraw { .. } => {
+                // Only one of them knows the question.
+                table.runs.retain(|(_, run)| run.send(frame.clone()).is_ok());
+                return None;
+            }
+            _ => {
+                if let Some(asker) = table.askers.pop_front() {
+                    // Who does not wait any more has no use for it.
+                    let _ = asker.send(frame);
+                }
+                return None;
+            }
+        };
+        let run = table.runs.iter().find(|(number, _)| Some(*number) == cell);
+        let unheard = match run {
+            Some((_, run)) => run.send(frame).err()?.0,
+            None => frame,
+        };
+        match unheard {
+            FromWorker::Ask(Question { number, .. }) => {
+                Some(ToWorker::Answer { question: number, answer: Err(NOBODY.to_owned()) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The worker says nothing more.
+    pub(super) fn close(&self) {
+        *self.lock() = Table { closed: true, ..Table::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Route {
+    /// The next frame about the run; `None` when the worker has ended. Nothing is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Option<FromWorker> {
+        self.frames.recv().await
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        self.routes.lock().runs.retain(|(cell, _)| *cell != self.cell);
+    }
+}
