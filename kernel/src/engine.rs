@@ -192,7 +192,7 @@ impl Engine {
             ));
         }
         let label = self.session.free_label(&format!("user expression {name}"), code);
-        match self.run_text(&Text { label, code, count: Some(0) }, publisher).await {
+        match self.run_text(&Text { label, code, count: Some(0), asker: None }, publisher).await {
             Ok(()) => Executed::Ok,
             Err(report) => Executed::Error(report),
         }
