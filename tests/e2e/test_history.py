@@ -34,7 +34,7 @@ def test_the_history_of_a_session(kernel):
     session = history(kernel, "tail", n=1)[0][0]
     assert session > 0
     assert history(kernel, "tail", n=1000) == [[session, number, line] for number, line in enumerate(lines, 1)]
-    assert history(kernel, "tail", n=2, output=True) == [[session, 3, ["nonsense", None]], [session, 4, ["a + 1", "2"]]]
+    assert history(kernel, "tail", n=2, output=True) == [[session, 3, ["nonsense", ""]], [session, 4, ["a + 1", "2"]]]
     assert history(kernel, "range", session=0, start=1, stop=3) == [[0, 1, "let a = 1;"], [0, 2, "a + 1"]]
     assert history(kernel, "range", session=0, start=0, stop=None, output=True)[1] == [0, 2, ["a + 1", "2"]]
     assert history(kernel, "search", pattern="a*") == [[session, 2, "a + 1"], [session, 4, "a + 1"]]
@@ -64,7 +64,7 @@ def test_later_sessions_find_what_earlier_ones_typed(start, file):
     end(first)
     end(second)
     third = start(env=environment)
-    assert history(third, "tail", n=9, output=True) == [[1, 1, ["1 + 1", "2"]], [1, 2, ['println!("é 🦀")', None]], [2, 1, ["2 + 2", "4"]]]
+    assert history(third, "tail", n=9, output=True) == [[1, 1, ["1 + 1", "2"]], [1, 2, ['println!("é 🦀")', ""]], [2, 1, ["2 + 2", "4"]]]
     assert history(third, "range", session=-1, start=1) == [[2, 1, "2 + 2"]]
     third.ok("3")
     assert history(third, "range", session=-2, start=2) == [[1, 2, 'println!("é 🦀")']]

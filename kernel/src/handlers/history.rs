@@ -13,7 +13,8 @@ const TAIL: u32 = 10;
 pub(super) async fn reply(request: &Request, history: &History) -> Value {
     let found = history.find(query(request)).await;
     let rows = found.into_iter().map(|Entry { session, line, source, output }| match request.output {
-        Some(true) => json!([session, line, [source, output]]),
+        // Strict clients want text also where nothing was shown.
+        Some(true) => json!([session, line, [source, output.unwrap_or_default()]]),
         _ => json!([session, line, source]),
     });
     json!({ "status": "ok", "history": rows.collect::<Vec<_>>() })

@@ -7,6 +7,7 @@ mod client;
 mod ending;
 mod process;
 mod requests;
+mod strict;
 
 use std::future::Future;
 use std::process::Command;
