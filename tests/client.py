@@ -32,6 +32,27 @@ IOPUB_FORM = {
     "error": {"ename": str, "evalue": str, "traceback": list},
     "status": {"execution_state": str},
     "shutdown_reply": {"restart": bool},
+    "comm_open": {"comm_id": str, "target_name": str, "data": dict},
+    "comm_msg": {"comm_id": str, "data": dict},
+    "comm_close": {"comm_id": str, "data": dict},
+}
+
+ERROR = {"ename": str, "evalue": str, "traceback": list}
+
+# What each kind of reply must carry when its status is ok; with another status, an error's fields.
+REPLY_FORM = {
+    "execute_reply": {"execution_count": int, "payload": list, "user_expressions": dict},
+    "inspect_reply": {"found": bool, "data": dict, "metadata": dict},
+    "complete_reply": {"matches": list, "cursor_start": int, "cursor_end": int, "metadata": dict},
+    "history_reply": {"history": list},
+    "comm_info_reply": {"comms": dict},
+    "connect_reply": {"shell_port": int, "iopub_port": int, "stdin_port": int, "control_port": int, "hb_port": int},
+    "kernel_info_reply": {
+        "protocol_version": str, "implementation": str, "implementation_version": str, "language_info": dict, "banner": str,
+        "help_links": list, "debugger": bool, "supported_features": list,
+    },
+    "interrupt_reply": {},
+    "shutdown_reply": {"restart": bool},
 }
 
 
@@ -42,6 +63,29 @@ class ProtocolError(AssertionError):
 def require(truth, what, message):
     if not truth:
         raise ProtocolError(f"{what}: {message['msg_type']} {message['content']!r} (parent {message['parent_header']!r})")
+
+
+def check_reply(kind, content, message):
+    """Checks that a reply has what its kind demands, each field of the right type."""
+    status = content.get("status")
+    if kind == "is_complete_reply" and status != "error":
+        require(status in ("complete", "incomplete", "invalid", "unknown"), "a reply without status", message)
+        require(isinstance(content.get("indent", ""), str) and ("indent" in content) == (status == "incomplete"), "a wrong indent", message)
+        return
+    require(status in ("ok", "error", "aborted"), "a reply without status", message)
+    form = ERROR if status == "error" else REPLY_FORM.get(kind, {}) if status == "ok" else {}
+    if kind == "execute_reply":
+        form = form | {"execution_count": int}
+    for name, type_ in form.items():
+        # In Python, True is a number.
+        right = isinstance(content.get(name), type_) and (type_ is bool or not isinstance(content[name], bool))
+        require(right, f"{name} is missing or not a {type_.__name__}", message)
+    for answer in content.get("user_expressions", {}).values():
+        fields = {"data": dict, "metadata": dict} if answer.get("status") == "ok" else ERROR
+        require(all(isinstance(answer.get(name), type_) for name, type_ in fields.items()), "a malformed user expression", message)
+    for row in content.get("history", []):
+        text = isinstance(row[2], str) or [type(part) for part in row[2]] == [str, str]
+        require(len(row) == 3 and isinstance(row[0], int) and isinstance(row[1], int) and text, "a malformed row of the history", message)
 
 
 @dataclass
@@ -333,7 +377,7 @@ class Kernel:
         else:
             require(kind == request.kind.replace("_request", "_reply"), f"not the reply to a {request.kind}", message)
             require(request.reply is None, "a second reply", message)
-            require(content["status"] in ("ok", "error", "aborted") or kind == "is_complete_reply", "a reply without status", message)
+            check_reply(kind, content, message)
             request.reply, request.replied, request.reply_date = content, at, message["header"]["date"]
 
     def take_anything(self, channel, message, at):
@@ -364,7 +408,7 @@ class Kernel:
         else:
             require(state is None, "a second busy", message)
             if kind == "execute_input":
-                require(content["code"] == request.content.get("code") and not request.outputs, "execute_input is not the first, or of another cell", message)
+                require(content["code"] == request.content.get("code", "") and not request.outputs, "execute_input is not the first, or of another cell", message)
             request.outputs.append(Output(kind, content, at))
 
     # ---- the end ----

@@ -30,6 +30,7 @@ def test_the_history_of_a_session(kernel):
     kernel.run("a + 2", silent=True)
     kernel.ok("a + 3", store_history=False)
     kernel.ok("a + 1\n\n")
+    kernel.ok(" \n")
     lines = ["let a = 1;", "a + 1", "nonsense", "a + 1"]
     session = history(kernel, "tail", n=1)[0][0]
     assert session > 0

@@ -59,7 +59,9 @@ impl Cells {
         let remembered = request.store_history && !request.silent;
         if remembered {
             self.count += 1;
-            self.history.add_input(self.count, &request.code);
+            if !request.code.trim().is_empty() {
+                self.history.add_input(self.count, &request.code);
+            }
         }
         if !request.silent {
             publisher.execute_input(&request.code, self.count);
@@ -130,12 +132,17 @@ impl Cells {
         if !request.silent {
             publisher.error(report);
         }
-        let mut reply = report.reply();
-        reply["execution_count"] = json!(self.count);
-        reply["user_expressions"] = json!({});
-        reply["payload"] = json!([]);
-        reply
+        error_reply(report, self.count)
     }
+}
+
+/// The reply to a cell that has failed, with all fields that strict clients insist on.
+pub(super) fn error_reply(report: &ErrorReport, count: u64) -> Value {
+    let mut reply = report.reply();
+    reply["execution_count"] = json!(count);
+    reply["user_expressions"] = json!({});
+    reply["payload"] = json!([]);
+    reply
 }
 
 fn interrupted() -> ErrorReport {

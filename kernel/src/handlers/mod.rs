@@ -84,13 +84,14 @@ fn refuse_comm(comm: &Comm, publisher: &Publisher) -> Option<Value> {
 /// Cells run on shell only: there they have an order.
 fn not_here() -> Value {
     let text = "an `execute_request` must be sent on the shell channel";
-    ErrorReport::plain("NotSupported", text).reply()
+    execute::error_reply(&ErrorReport::plain("NotSupported", text), 0)
 }
 
 fn invalid(msg_type: &str, error: &serde_json::Error) -> Value {
     tracing::warn!("the content of a `{msg_type}` is not valid: {error}");
     let text = format!("the content of this `{msg_type}` is not valid: {error}");
-    ErrorReport::plain("InvalidRequest", text).reply()
+    let report = ErrorReport::plain("InvalidRequest", text);
+    if msg_type == "execute_request" { execute::error_reply(&report, 0) } else { report.reply() }
 }
 
 fn ignore(msg_type: &str) -> Option<Value> {
