@@ -14,7 +14,8 @@ mod wait;
 pub use crate::display::{ByDisplay, ByNoDisplay, Displayed, set_formats};
 pub use crate::input::{Asker, Prompt, set_asker};
 pub use crate::interrupt::checkpoint;
-pub use debug::{debug, debug_place, name_debug_places};
+pub use crate::place::set_names as name_places;
+pub use debug::{debug, debug_place};
 pub use measure::measure;
 pub use never::Never;
 pub use question::{

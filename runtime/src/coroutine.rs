@@ -92,6 +92,11 @@ pub(crate) fn function_of(type_name: &str) -> &str {
     while let Some(outer) = path.strip_suffix("::{{closure}}") {
         path = outer;
     }
+    // A coroutine of this library may be wrapped, see `task/awaiting.rs`.
+    if let Some(inner) = path.strip_prefix("asyncio::task::awaiting::Awaiting<").and_then(|path| path.strip_suffix('>'))
+    {
+        return function_of(inner);
+    }
     let end = path.find('<').filter(|&at| at > 0).unwrap_or(path.len());
     let path = &path[..end];
     match path.rsplit("::").next().unwrap_or(path) {
@@ -116,6 +121,8 @@ mod tests {
         assert_eq!(function_of("cell::Player::run::{{closure}}::{{closure}}"), "run");
         assert_eq!(function_of("cell::job<alloc::string::String>::{{closure}}"), "job");
         assert_eq!(function_of("asyncio::time::Sleep"), "Sleep");
+        let wrapped = std::any::type_name_of_val(&crate::Event::new().wait()).to_owned();
+        assert_eq!(function_of(&wrapped), "wait", "{wrapped}");
         assert_eq!(function_of("cell::boucle_cell::{{closure}}::{{closure}}"), "async_block");
     }
 

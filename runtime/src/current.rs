@@ -11,6 +11,7 @@ use crate::state::cell::AnyCell;
 use crate::state::clock::Clock;
 use crate::state::core::Core;
 use crate::state::engine::Engine;
+use crate::state::key::Key;
 pub(crate) use crate::state::loops::{Running, running, with_running};
 use crate::thread_id;
 
@@ -111,6 +112,20 @@ pub(crate) fn task() -> Option<Rc<AnyCell>> {
         Rc::increment_strong_count(cell);
         Some(Rc::from_raw(cell))
     }
+}
+
+/// Works with the task whose step runs on this thread, if one does. `work` must not run foreign code.
+#[inline]
+pub(crate) fn with_task<R>(work: impl FnOnce(&AnyCell) -> R) -> Option<R> {
+    let cell = TASK.get()?;
+    // SAFETY: the pointer came from `Rc::as_ptr`, and the reference it was taken from is borrowed by the `Stepping`
+    // that will reset `TASK` when its frame, further down this thread's stack, is left.
+    Some(work(unsafe { cell.as_ref() }))
+}
+
+/// The address of the task whose step runs on this thread; that of no task when none does.
+pub(crate) fn key() -> Key {
+    with_task(|task| task.head.key.get()).unwrap_or(Key::NOWHERE)
 }
 
 /// Names the task whose step runs, for as long as this lives.

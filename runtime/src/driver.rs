@@ -125,6 +125,7 @@ impl Driver<'_> {
         let core = self.core;
         self.run.set_driver(cx.waker());
         let began = Instant::now();
+        core.schedule.set_time(core.clock.now());
         for turns in 1..=self.turns {
             if interrupt::take() {
                 return Poll::Ready(Err(KeyboardInterrupt));
@@ -194,6 +195,7 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
     schedule.collect();
     if core.timers.first().is_some() {
         let now = core.clock.now();
+        schedule.set_time(now);
         schedule.due(core.timers.ring(now));
     }
     let mark = InTask::enter();

@@ -329,6 +329,10 @@ impl EventLoop {
         of_loop(&self.core)
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// Sends reports about exceptions without a taker to `handler` instead of stderr; `None` restores stderr.
     ///
     /// ```

@@ -195,6 +195,7 @@ impl<T: Clone> Future<T> {
 impl<T: Clone> std::future::Future for Future<T> {
     type Output = T;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         match join::poll(&self.shared.cell.head, || self.cell(), cx) {
             Poll::Ready(()) => Poll::Ready(self.copy()),

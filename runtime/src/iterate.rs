@@ -78,21 +78,33 @@ pub trait AsyncIterator {
 
 /// Gives a type the methods of its [`AsyncIterator`] without the trait in scope, as notebook cells have it.
 macro_rules! inherent_iteration {
-    (impl [$($generics:tt)*] $name:ty, $item:ty) => {
+    (impl [$($generics:tt)*] $name:ty, $item:ty, $what:ident) => {
         impl<$($generics)*> $name {
             /// The next item, `None` at the end. See [`AsyncIterator`](crate::AsyncIterator).
-            pub async fn next(&mut self) -> Option<$item> {
-                $crate::iterate::AsyncIterator::next(self).await
+            #[track_caller]
+            pub fn next(&mut self) -> impl Future<Output = Option<$item>> {
+                $crate::task::awaiting::awaiting(
+                    $crate::state::what::What::$what,
+                    $crate::iterate::AsyncIterator::next(self),
+                )
             }
 
             /// Calls `function` with each item that is still to come.
-            pub async fn for_each(self, function: impl FnMut($item)) {
-                $crate::iterate::AsyncIterator::for_each(self, function).await;
+            #[track_caller]
+            pub fn for_each(self, function: impl FnMut($item)) -> impl Future<Output = ()> {
+                $crate::task::awaiting::awaiting(
+                    $crate::state::what::What::$what,
+                    $crate::iterate::AsyncIterator::for_each(self, function),
+                )
             }
 
             /// All items that are still to come, in a collection.
-            pub async fn collect<C: Default + Extend<$item>>(self) -> C {
-                $crate::iterate::AsyncIterator::collect(self).await
+            #[track_caller]
+            pub fn collect<C: Default + Extend<$item>>(self) -> impl Future<Output = C> {
+                $crate::task::awaiting::awaiting(
+                    $crate::state::what::What::$what,
+                    $crate::iterate::AsyncIterator::collect(self),
+                )
             }
         }
     };
@@ -148,7 +160,7 @@ impl<T> AsyncIterator for AsyncGenerator<'_, T> {
     }
 }
 
-inherent_iteration!(impl ['a, T] AsyncGenerator<'a, T>, T);
+inherent_iteration!(impl ['a, T] AsyncGenerator<'a, T>, T, Unknown);
 
 impl<T> std::fmt::Debug for AsyncGenerator<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -17,10 +17,10 @@
 //! assert_eq!(event_loop.run_until_complete(long), "long");
 //! ```
 //!
-//! Layers, each using only those before it: `thread_id`, [`error`], [`interrupt`] | `state` (what loops and tasks
+//! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`] | `state` (what loops and tasks
 //! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
 //! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
-//! [`mod@input`], [`mod@display`] | [`cell`].
+//! [`mod@input`], [`mod@display`] | `trace` | [`cell`].
 //! What each of Python's names is here stands in the README.
 
 pub mod cell;
@@ -35,6 +35,7 @@ pub mod futures;
 mod input;
 pub mod interrupt;
 mod iterate;
+mod place;
 mod report;
 pub mod signal;
 mod state;
@@ -46,6 +47,7 @@ mod thread_id;
 mod threads;
 mod time;
 mod timer;
+mod trace;
 
 pub use combine::{
     ALL_COMPLETED, AsCompleted, FIRST_COMPLETED, FIRST_EXCEPTION, Gathering, ReturnWhen, TaskGroup, Timeout,
@@ -80,6 +82,9 @@ pub use task::{AnyTask, Task, all_tasks, current_task};
 pub use threads::{ConcurrentFuture, InExecutor, run_coroutine_threadsafe, to_thread};
 pub use time::{Seconds, Sleep, sleep};
 pub use timer::{show_timer, start_timer};
+pub use trace::{
+    FrameCallGraphEntry, FutureCallGraph, TaskInfo, TaskState, capture_call_graph, format_call_graph, print_call_graph,
+};
 
 /// The examples of the README are tests.
 #[cfg(doctest)]

@@ -32,3 +32,4 @@ pub(crate) mod schedule;
 mod sync;
 pub(crate) mod timers;
 pub(crate) mod waiter;
+pub(crate) mod what;

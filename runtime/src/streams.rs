@@ -11,6 +11,9 @@ use std::path::Path;
 
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
+
 pub use reader::{IncompleteReadError, LimitOverrunError, ReadError, StreamReader};
 pub use server::{Server, start_server, start_unix_server};
 pub use writer::StreamWriter;
@@ -39,8 +42,9 @@ pub(crate) use transport::{Sink, Source};
 ///     server.close();
 /// });
 /// ```
-pub async fn open_connection(host: &str, port: u16) -> io::Result<(StreamReader, StreamWriter)> {
-    Ok(ends(transport::of_tcp(TcpStream::connect((host, port)).await?)))
+#[track_caller]
+pub fn open_connection(host: &str, port: u16) -> impl Future<Output = io::Result<(StreamReader, StreamWriter)>> {
+    awaiting(What::Connect, async move { Ok(ends(transport::of_tcp(TcpStream::connect((host, port)).await?))) })
 }
 
 /// Opens a connection to the Unix socket at `path`: Python's `asyncio.open_unix_connection`. Cancel-safe.
@@ -61,8 +65,9 @@ pub async fn open_connection(host: &str, port: u16) -> io::Result<(StreamReader,
 /// });
 /// # std::fs::remove_file(&socket).unwrap();
 /// ```
-pub async fn open_unix_connection(path: impl AsRef<Path>) -> io::Result<(StreamReader, StreamWriter)> {
-    Ok(ends(transport::of_unix(UnixStream::connect(path).await?)))
+#[track_caller]
+pub fn open_unix_connection(path: impl AsRef<Path>) -> impl Future<Output = io::Result<(StreamReader, StreamWriter)>> {
+    awaiting(What::Connect, async move { Ok(ends(transport::of_unix(UnixStream::connect(path).await?))) })
 }
 
 /// The two ends of a connection.

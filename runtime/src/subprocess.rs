@@ -12,7 +12,9 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::combine::gather;
+use crate::state::what::What;
 use crate::streams::{Sink, Source, StreamReader, StreamWriter};
+use crate::task::awaiting::awaiting;
 
 /// Where a program's input comes from, or its output goes to.
 ///
@@ -249,14 +251,17 @@ impl Process {
     ///
     /// # Errors
     /// What the operating system says.
-    pub async fn wait(&mut self) -> io::Result<i32> {
-        if let Some(code) = self.returncode {
-            return Ok(code);
-        }
-        // `Child::wait` closes the stdin it has; ours was taken out.
-        let code = code_of(self.child.wait().await?);
-        self.returncode = Some(code);
-        Ok(code)
+    #[track_caller]
+    pub fn wait(&mut self) -> impl Future<Output = io::Result<i32>> {
+        awaiting(What::Process, async move {
+            if let Some(code) = self.returncode {
+                return Ok(code);
+            }
+            // `Child::wait` closes the stdin it has; ours was taken out.
+            let code = code_of(self.child.wait().await?);
+            self.returncode = Some(code);
+            Ok(code)
+        })
     }
 
     /// Writes `input`, closes its stdin, reads its output and errors to their ends, and waits until it has ended: so that no
@@ -266,29 +271,32 @@ impl Process {
     ///
     /// # Errors
     /// What the operating system says.
-    pub async fn communicate(&mut self, input: &[u8]) -> io::Result<(Vec<u8>, Vec<u8>)> {
-        let (stdin, input) = (self.stdin.take(), input.to_vec());
-        let feeding = async move {
-            if let Some(mut stdin) = stdin {
-                stdin.write(&input);
-                // As Python: that nobody reads any more is no error.
-                let _ = stdin.drain().await;
-                stdin.close();
-            }
-            Ok(Vec::new())
-        };
-        let reading = |stream: Option<StreamReader>| async move {
-            match stream {
-                Some(mut stream) => stream.read_to_end().await,
-                None => Ok(Vec::new()),
-            }
-        };
-        let parts: [Part; 3] =
-            [Box::pin(feeding), Box::pin(reading(self.stdout.take())), Box::pin(reading(self.stderr.take()))];
-        let mut ends = gather(parts).await.into_iter().skip(1);
-        let (output, errors) = (ends.next().unwrap_or(Ok(Vec::new()))?, ends.next().unwrap_or(Ok(Vec::new()))?);
-        self.wait().await?;
-        Ok((output, errors))
+    #[track_caller]
+    pub fn communicate(&mut self, input: &[u8]) -> impl Future<Output = io::Result<(Vec<u8>, Vec<u8>)>> {
+        awaiting(What::Process, async move {
+            let (stdin, input) = (self.stdin.take(), input.to_vec());
+            let feeding = async move {
+                if let Some(mut stdin) = stdin {
+                    stdin.write(&input);
+                    // As Python: that nobody reads any more is no error.
+                    let _ = stdin.drain().await;
+                    stdin.close();
+                }
+                Ok(Vec::new())
+            };
+            let reading = |stream: Option<StreamReader>| async move {
+                match stream {
+                    Some(mut stream) => stream.read_to_end().await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            let parts: [Part; 3] =
+                [Box::pin(feeding), Box::pin(reading(self.stdout.take())), Box::pin(reading(self.stderr.take()))];
+            let mut ends = gather(parts).await.into_iter().skip(1);
+            let (output, errors) = (ends.next().unwrap_or(Ok(Vec::new()))?, ends.next().unwrap_or(Ok(Vec::new()))?);
+            self.wait().await?;
+            Ok((output, errors))
+        })
     }
 
     /// Sends it a signal, such as [`SIGTERM`](crate::signal::SIGTERM).

@@ -2,6 +2,7 @@
 //! This file is what a notebook cell compiles per coroutine type, so every method hands on to code without types.
 
 pub(crate) mod any;
+pub(crate) mod awaiting;
 pub(crate) mod join;
 pub(crate) mod repr;
 pub(crate) mod scoped;
@@ -136,7 +137,7 @@ impl<T> Task<T> {
     /// How many cancellations of the task have not been taken back: Python's `Task.cancelling`.
     #[must_use]
     pub fn cancelling(&self) -> u32 {
-        self.head().cancels.get()
+        self.head().cancels.get().into()
     }
 
     /// Takes one cancellation back; the number of those left. When none is left and the task has not been stopped yet, it
@@ -211,6 +212,7 @@ impl<T> Task<T> {
 impl<T> Future for Task<T> {
     type Output = T;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         match join::poll(&self.cell.head, || self.cell(), cx) {
             Poll::Ready(()) => Poll::Ready(self.take()),

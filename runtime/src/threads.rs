@@ -7,7 +7,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -18,6 +18,8 @@ pub use concurrent::{ConcurrentFuture, run_coroutine_threadsafe};
 use crate::error::{Exception, InTask, RuntimeError, raise_cancelled};
 use crate::event_loop::EventLoop;
 use crate::state::engine::{Engine, Outside};
+use crate::state::what::What;
+use crate::task::awaiting::{awaiting, note};
 
 /// Runs `function` on another thread and waits for its result, while the loop goes on: Python's `asyncio.to_thread`. It
 /// begins when this is awaited. What it needs moves into the closure.
@@ -34,8 +36,9 @@ use crate::state::engine::{Engine, Outside};
 /// let sum: u64 = event_loop.run_until_complete(asyncio::to_thread(|| (1..=10).sum()));
 /// assert_eq!(sum, 55);
 /// ```
-pub async fn to_thread<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> R {
-    InExecutor::start(function).await
+#[track_caller]
+pub fn to_thread<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> impl Future<Output = R> {
+    awaiting(What::Thread, async move { InExecutor::start(function).await })
 }
 
 impl EventLoop {
@@ -81,8 +84,12 @@ impl<R: Send + 'static> InExecutor<R> {
 impl<R: 'static> Future for InExecutor<R> {
     type Output = R;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        let Poll::Ready(value) = self.job.poll(cx) else { return Poll::Pending };
+        let Poll::Ready(value) = self.job.poll(cx) else {
+            note(What::Thread, Location::caller());
+            return Poll::Pending;
+        };
         match value.downcast() {
             Ok(value) => Poll::Ready(*value),
             Err(_) => unreachable!("the function returns this type"),

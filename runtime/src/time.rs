@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -11,6 +12,8 @@ use crate::current;
 use crate::state::core::Core;
 use crate::state::key::Key;
 use crate::state::timers::{Action, TimerKey};
+use crate::state::what::What;
+use crate::task::awaiting::note;
 
 /// A length of time: any number of seconds, or a [`Duration`]. Negative numbers and NaN count as 0, and what is too
 /// long for a [`Duration`] as the longest one.
@@ -116,6 +119,7 @@ struct Armed {
 impl Future for Sleep {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &self.stage {
             Stage::New(Duration::ZERO) => {
@@ -128,9 +132,13 @@ impl Future for Sleep {
                 let timer = core.timers.arm(core.clock.now().after(*delay), Action::wake(cx.waker()));
                 let sleeper = Cell::new(Key::of(cx.waker()).unwrap_or(Key::NOWHERE));
                 self.stage = Stage::Armed(Armed { timer, core: Rc::downgrade(&core), sleeper });
+                note(What::Sleep, Location::caller());
                 Poll::Pending
             }
-            Stage::Armed(armed) if armed.waits(cx.waker()) => Poll::Pending,
+            Stage::Armed(armed) if armed.waits(cx.waker()) => {
+                note(What::Sleep, Location::caller());
+                Poll::Pending
+            }
             Stage::Yielded | Stage::Armed(..) | Stage::Done => {
                 self.stage = Stage::Done;
                 Poll::Ready(())

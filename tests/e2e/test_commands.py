@@ -133,14 +133,26 @@ def test_vars_and_type(kernel):
 def test_tasks(kernel):
     assert kernel.ok(":tasks").shown == ["no tasks are pending"]
     kernel.ok("async fn job(s: f64) { sleep(s).await; }\nlet a = ensure_future(job(60.0));\nlet b = ensure_future(job(0.0));")
-    assert [row[1:] for row in table(kernel.ok(":tasks"))] == [["job()", "pending"]] * 2
+    assert [row[1:5] for row in table(kernel.ok(":tasks"))] == [["job()", "ready", "", ""]] * 2
     kernel.ok("sleep(0.01).await;")
-    assert len(table(kernel.ok(":tasks"))) == 1
+    (row,) = table(kernel.ok(":tasks"))
+    assert row[1:3] == ["job()", "waiting"] and row[4] == "In[2]:1", row
+    assert re.fullmatch(r"sleep, 59\.\d{3} s left", row[3]) and row[5].endswith(" ago"), row
     kernel.ok("a.cancel();")
     assert table(kernel.ok(":tasks"))[0][2] == "cancelling"
     kernel.fails('panic!("in between")')
     kernel.fails("std::process::abort()")
     assert kernel.ok(":tasks").shown == ["no tasks are pending"]
+
+
+def test_tasks_say_who_awaits_whom(kernel):
+    kernel.ok("async fn fetch(q: Queue<i32>) -> i32 {\n    q.get().await\n}\nasync fn both(q: Queue<i32>) {\n    gather!(fetch(q.clone()), fetch(q)).await;\n}")
+    kernel.ok("let all = ensure_future(both(Queue::new(0)));\nsleep(0).await;\nsleep(0).await;")
+    outer, *inner = table(kernel.ok(":tasks"))
+    assert outer[2:5] == ["waiting", f"gather of {inner[0][0]}, {inner[1][0]}", "In[1]:5"]
+    assert [row[1:5] + row[6:] for row in inner] == [["fetch()", "waiting", "Queue.get", "In[1]:2", outer[0]]] * 2
+    graph = kernel.ok("async fn look() { print_call_graph(); }\nlook().await;\nall.call_graph()").text()
+    assert re.search(r"\* Task\(name='Task-\d+'\)\n  \+ Call stack:\n  \|   File 'In\[4\]', line 1, running\n", graph), graph
 
 
 def pages(request):

@@ -19,6 +19,9 @@ use crate::magics::{self, Cell, Command, Problem, Segment, Table};
 use crate::publish::{MimeBundle, Publisher, StreamName};
 use crate::worker::shell;
 
+/// A longer table of tasks than this nobody reads.
+const MOST_TASKS: usize = 200;
+
 impl Engine {
     /// Runs the parts of a text one after the other.
     pub(super) async fn run_segments(
@@ -114,14 +117,26 @@ impl Engine {
 
     async fn show_tasks(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
         self.prepare(Some(publisher)).await?;
-        let mut table = Table::new(["Task", "Coroutine", "State"]);
-        for task in self.worker().await?.tasks().await {
-            let coroutine = format!("{}()", task.coroutine);
-            table.row([Cell::code(task.name), Cell::code(coroutine), Cell::Text(task.state)]);
+        let tasks = self.worker().await?.tasks().await;
+        let mut table = Table::new(["Task", "Coroutine", "State", "Awaits", "At", "Since", "Awaited by"]);
+        let left_out = tasks.len().saturating_sub(MOST_TASKS);
+        for task in tasks.into_iter().take(MOST_TASKS) {
+            table.row([
+                Cell::code(task.name),
+                Cell::code(format!("{}()", task.coroutine)),
+                Cell::Text(task.state),
+                Cell::Text(task.awaits.unwrap_or_default()),
+                Cell::Text(task.place.unwrap_or_default()),
+                Cell::Text(format!("{} ago", magics::duration(task.since))),
+                Cell::Text(task.awaited_by.join(", ")),
+            ]);
         }
         match table.is_empty() {
             true => say("no tasks are pending", publisher),
             false => show_table(&table, publisher),
+        }
+        if left_out > 0 {
+            say(format!("and {left_out} more tasks"), publisher);
         }
         Ok(())
     }

@@ -3,17 +3,8 @@
 
 use std::fmt::Debug;
 use std::panic::Location;
-use std::sync::OnceLock;
 
-/// Names a place, for example `In[3]:1:5`.
-type NamePlace = fn(&Location<'_>) -> String;
-
-static NAME_PLACE: OnceLock<NamePlace> = OnceLock::new();
-
-/// Has the places of `dbg!` named by this function from now on; only the first call counts.
-pub fn name_debug_places(name: NamePlace) {
-    let _ = NAME_PLACE.set(name);
-}
+use crate::place;
 
 /// Prints a value and its text to stderr, and returns it.
 #[track_caller]
@@ -33,7 +24,7 @@ fn print(text: &str, value: &dyn Debug, location: &Location<'_>) {
 }
 
 fn name(location: &Location<'_>) -> String {
-    format!("[{}]", NAME_PLACE.get().map_or_else(|| location.to_string(), |name| name(location)))
+    format!("[{}]", place::name(location))
 }
 
 #[expect(clippy::print_stderr, reason = "that is what `dbg!` is for")]

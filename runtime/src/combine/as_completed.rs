@@ -105,7 +105,7 @@ impl<T> AsyncIterator for AsCompleted<T> {
     }
 }
 
-inherent_iteration!(impl [T] AsCompleted<T>, T);
+inherent_iteration!(impl [T] AsCompleted<T>, T, AsCompleted);
 
 impl<T> std::fmt::Debug for AsCompleted<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -129,7 +129,7 @@ impl<T> AsyncIterator for AsCompletedWithin<T> {
     }
 }
 
-inherent_iteration!(impl [T] AsCompletedWithin<T>, Result<T, TimeoutError>);
+inherent_iteration!(impl [T] AsCompletedWithin<T>, Result<T, TimeoutError>, AsCompleted);
 
 /// Who has ended and was not asked for yet; needs no types.
 struct Arrivals {
@@ -161,7 +161,7 @@ impl Arrivals {
                 arrivals.arrive(Ok(index));
             }
         });
-        task.cell().when_done(Rc::new(Callback::new(tell, "as_completed")));
+        task.cell().when_done(Rc::new(Callback::new(tell, "as_completed").for_task(current::key())));
     }
 
     fn limit(this: &Rc<Self>, timeout: Duration) -> Alarm {

@@ -62,6 +62,7 @@ impl<T> Unpin for Finally<'_, T> {}
 impl<T> Future for Finally<'_, T> {
     type Output = T;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
         if let Stage::Body(body, scope) = &mut this.stage {

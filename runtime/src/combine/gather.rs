@@ -252,13 +252,13 @@ fn watch(outer: Rc<AnyCell>, children: Vec<Rc<AnyCell>>, keeps: bool) {
         finish(&outer);
     }
     for child in &parts.children {
-        let (outer, ended, parts) = (Rc::clone(&outer), Rc::clone(child), Rc::downgrade(&parts));
+        let (outer_too, ended, parts) = (Rc::clone(&outer), Rc::clone(child), Rc::downgrade(&parts));
         let tell: Box<dyn FnOnce()> = Box::new(move || {
             if let Some(parts) = parts.upgrade() {
-                child_ended(&outer, &ended, &parts);
+                child_ended(&outer_too, &ended, &parts);
             }
         });
-        child.when_done(Rc::new(Callback::new(tell, "gather")));
+        child.when_done(Rc::new(Callback::new(tell, "gather").for_future(&outer)));
     }
 }
 

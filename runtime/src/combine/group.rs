@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -14,7 +14,10 @@ use crate::current;
 use crate::error::{Exception, ExceptionGroup, KeyboardInterrupt, Kind, RuntimeError, raise_cancelled};
 use crate::state::callback::Callback;
 use crate::state::cell::{AnyCell, Status};
+use crate::state::key::Key;
 use crate::state::waiter::Waiter;
+use crate::state::what::What;
+use crate::task::awaiting::note;
 use crate::task::{AnyTask, Task};
 
 /// A group of tasks that are all awaited: Python's `asyncio.TaskGroup`, entered with [`TaskGroup::run`] instead of
@@ -25,6 +28,8 @@ pub struct TaskGroup {
 }
 
 struct State {
+    /// The task that runs the body.
+    parent: Cell<Key>,
     tasks: RefCell<Vec<Rc<AnyCell>>>,
     errors: RefCell<Vec<Exception>>,
     /// A `KeyboardInterrupt`, which is raised as it is.
@@ -88,6 +93,7 @@ impl TaskGroup {
 
     fn new() -> Self {
         let state = State {
+            parent: Cell::new(Key::NOWHERE),
             tasks: RefCell::default(),
             errors: RefCell::default(),
             interrupt: Cell::new(false),
@@ -134,7 +140,7 @@ impl TaskGroup {
         self.state.tasks.borrow_mut().push(Rc::clone(&cell));
         let (state, ended) = (Rc::clone(&self.state), Rc::clone(&cell));
         let tell: Box<dyn FnOnce()> = Box::new(move || state.task_ended(&ended));
-        cell.when_done(Rc::new(Callback::new(tell, "TaskGroup")));
+        cell.when_done(Rc::new(Callback::new(tell, "TaskGroup").for_task(self.state.parent.get())));
     }
 }
 
@@ -208,8 +214,10 @@ impl<T> Unpin for GroupRun<'_, T> {}
 impl<T> Future for GroupRun<'_, T> {
     type Output = Result<T, ExceptionGroup>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.group.state.parent.set(current::key());
         if let Stage::Body(body) = &mut this.stage {
             let Poll::Ready(left) = body.poll_in(&this.group.state.scope, cx) else { return Poll::Pending };
             let (value, raised) = match left {
@@ -221,6 +229,7 @@ impl<T> Future for GroupRun<'_, T> {
             this.stage = Stage::Ending(value, raised);
         }
         if this.group.poll_last(cx, &mut this.cancelled).is_pending() {
+            note(What::TaskGroup, Location::caller());
             return Poll::Pending;
         }
         let Stage::Ending(value, raised) = &mut this.stage else { unreachable!("the body was left above") };

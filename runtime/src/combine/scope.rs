@@ -2,13 +2,14 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::error::CancelledError;
 use crate::state::waiter::{Awaited, Waiter};
+use crate::task::awaiting::note_around;
 use crate::task::wait::{set_awaited, take_awaited};
 
 /// How a body was left.
@@ -32,10 +33,14 @@ impl<'a, T> Body<'a, T> {
     }
 
     /// Runs the body up to its next await point. Once it has been left it must not be polled again.
+    #[track_caller]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Left<T>> {
         let Some(future) = &mut self.future else { return Poll::Ready(Left::Cancelled) };
         let left = match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Pending) => {
+                note_around(Location::caller());
+                return Poll::Pending;
+            }
             Ok(Poll::Ready(value)) => Left::Value(value),
             Err(payload) if payload.is::<CancelledError>() => Left::Cancelled,
             Err(payload) => Left::Raised(payload),
@@ -51,6 +56,7 @@ impl<'a, T> Body<'a, T> {
 
     /// Polls the body inside a scope whose cancellations arrive at `scope`, which heeds them: they go to what the body
     /// awaits first, and else the body is dropped.
+    #[track_caller]
     pub(super) fn poll_in(&mut self, scope: &Rc<Waiter>, cx: &mut Context<'_>) -> Poll<Left<T>> {
         if scope.is_cancelled() {
             return Poll::Ready(self.leave().unwrap_or(Left::Cancelled));

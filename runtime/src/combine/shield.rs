@@ -53,8 +53,9 @@ where
 fn protect(outer: &Rc<AnyCell>, inner: &Rc<AnyCell>) {
     let (outer_too, ended) = (Rc::clone(outer), Rc::clone(inner));
     let tell: Box<dyn FnOnce()> = Box::new(move || inner_ended(&outer_too, &ended));
-    let tell = Rc::new(Callback::new(tell, "shield"));
+    let tell = Rc::new(Callback::new(tell, "shield").for_future(outer));
     inner.when_done(Rc::clone(&tell));
+    outer.head.with_rare(|rare| rare.shields = Some(Rc::downgrade(inner)));
     let inner = Rc::clone(inner);
     let stop: Box<dyn FnOnce()> = Box::new(move || {
         if inner.head.is_pending() {

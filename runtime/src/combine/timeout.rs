@@ -106,7 +106,7 @@ struct State {
     /// Nothing that the body awaits heeded the end: drop it.
     drop_body: Cell<bool>,
     /// How many cancellations of the task there were when the body began.
-    cancels: Cell<u32>,
+    cancels: Cell<u16>,
 }
 
 #[derive(Clone, Copy)]
@@ -269,6 +269,7 @@ pub struct Within<'a, T> {
 impl<T> Future for Within<'_, T> {
     type Output = Result<T, TimeoutError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let state = Rc::clone(&this.limit.state);

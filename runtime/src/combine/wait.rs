@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -9,11 +10,14 @@ use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::gather::{Children, Gathering};
+use crate::current;
 use crate::error::value_error;
 use crate::futures;
 use crate::state::callback::Callback;
 use crate::state::cell::{AnyCell, Status};
 use crate::state::waiter::Waiter;
+use crate::state::what::What;
+use crate::task::awaiting::note;
 use crate::task::{AnyTask, Task};
 use crate::time::Seconds;
 
@@ -173,8 +177,10 @@ impl<W: Waitable> Wait<W> {
 impl<W: Waitable> Future for Wait<W> {
     type Output = (Vec<W>, Vec<W>);
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.watch.poll(cx).is_pending() {
+            note(What::Wait, Location::caller());
             return Poll::Pending;
         }
         let tasks = std::mem::take(&mut self.tasks);
@@ -227,6 +233,7 @@ impl Armed {
             })
         });
         let left = Rc::new(Cell::new(cells.len()));
+        let awaiter = current::key();
         let watch = |cell: &Rc<AnyCell>| {
             let (ended, left, waiter) = (Rc::clone(cell), Rc::clone(&left), Rc::clone(&waiter));
             let tell: Box<dyn FnOnce()> = Box::new(move || {
@@ -240,7 +247,7 @@ impl Armed {
                     waiter.release();
                 }
             });
-            let callback = Rc::new(Callback::new(tell, "wait"));
+            let callback = Rc::new(Callback::new(tell, "wait").for_task(awaiter));
             cell.when_done(Rc::clone(&callback));
             (Rc::clone(cell), callback)
         };

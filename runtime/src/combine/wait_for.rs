@@ -10,6 +10,8 @@ use crate::error::{TimeoutError, raise_cancelled};
 use crate::state::callback::Callback;
 use crate::state::cell::{AnyCell, Status};
 use crate::state::waiter::Waiter;
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 use crate::task::{AnyTask, Task};
 use crate::time::Seconds;
 
@@ -37,16 +39,19 @@ use crate::time::Seconds;
 ///     assert_eq!(asyncio::wait_for(asyncio::sleep(10), 0.001).await, Err(asyncio::TimeoutError));
 /// });
 /// ```
-pub async fn wait_for<F>(awaitable: F, timeout: impl Seconds) -> Result<F::Output, TimeoutError>
+#[track_caller]
+pub fn wait_for<F>(awaitable: F, timeout: impl Seconds) -> impl Future<Output = Result<F::Output, TimeoutError>>
 where
     F: IntoFuture,
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
     let timeout = timeout.duration();
-    let mut task = Task::ensure(&current::expect_running(), awaitable.into_future());
-    limit(task.as_any(), timeout).await?;
-    Ok(task.take())
+    awaiting(What::WaitFor, async move {
+        let mut task = Task::ensure(&current::expect_running(), awaitable.into_future());
+        limit(task.as_any(), timeout).await?;
+        Ok(task.take())
+    })
 }
 
 /// Waits until `task` has finished well, or has been cancelled because of `timeout`; raises every other end.
@@ -99,7 +104,7 @@ impl Told {
         let tell: Box<dyn FnOnce()> = Box::new(move || {
             waiter.release();
         });
-        let callback = Rc::new(Callback::new(tell, "wait_for"));
+        let callback = Rc::new(Callback::new(tell, "wait_for").for_task(current::key()));
         cell.when_done(Rc::clone(&callback));
         Self { cell: Rc::clone(cell), callback }
     }

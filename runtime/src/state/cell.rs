@@ -12,6 +12,7 @@ use super::callback::Callback;
 use super::core::Core;
 use super::key::Key;
 use super::waiter::Awaited;
+use super::what::{Place, What};
 use crate::error::Exception;
 
 /// A task's allocation. `B` is a [`Stage`] when made, and a trait object ever after.
@@ -43,7 +44,9 @@ pub(crate) struct Head {
     /// `cancel()` was called and the next step heeds it.
     pub(crate) must_cancel: Cell<bool>,
     /// How often `cancel()` was called on it while it ran, less the calls taken back by `uncancel()`.
-    pub(crate) cancels: Cell<u32>,
+    pub(crate) cancels: Cell<u16>,
+    /// What kind of thing this task awaits, as far as that is known.
+    pub(crate) awaits_what: Cell<What>,
     /// Somebody has a handle, so a failure may still be read.
     pub(crate) held: Cell<bool>,
     /// Failed, and nobody has looked at the exception yet.
@@ -52,6 +55,8 @@ pub(crate) struct Head {
     pub(crate) waiter: Cell<Option<Waker>>,
     /// What this task awaits, which a cancellation goes to first.
     pub(crate) awaits: Cell<Option<Awaited>>,
+    /// Where this task awaits; only of meaning together with `awaits_what`.
+    pub(crate) place: Cell<Option<Place>>,
     rare: Cell<Option<Box<Rare>>>,
 }
 
@@ -66,6 +71,8 @@ pub(crate) struct Rare {
     pub(crate) waiters: Vec<Waiter>,
     /// A task group will read the exception, whoever has a handle.
     pub(crate) grouped: bool,
+    /// What a shield waits for.
+    pub(crate) shields: Option<Weak<AnyCell>>,
     /// What a gathering consists of.
     pub(crate) parts: Option<Rc<Parts>>,
 }
@@ -107,10 +114,12 @@ impl Head {
             status: Cell::new(Status::Pending),
             must_cancel: Cell::new(false),
             cancels: Cell::new(0),
+            awaits_what: Cell::new(What::Unknown),
             held: Cell::new(true),
             unseen: Cell::new(false),
             waiter: Cell::new(None),
             awaits: Cell::new(None),
+            place: Cell::new(None),
             rare: Cell::new(None),
         }
     }

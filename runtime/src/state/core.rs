@@ -53,7 +53,7 @@ impl Core {
         let inbox = Arc::new(Inbox::new());
         let number = loops::register(Arc::clone(&inbox));
         let core = Rc::new(Self {
-            schedule: Schedule::new(number, inbox),
+            schedule: Schedule::new(number, inbox, clock.now()),
             clock,
             timers: Timers::default(),
             running: Cell::new(false),

@@ -13,7 +13,7 @@ use super::loops;
 /// The parts are counters of 16, 20 and 28 bits that start anew when they overflow. A waker that was kept while
 /// its place had a million tenants, or while 65,536 loops were made, may wake a stranger. Futures must expect to be
 /// polled without need, so that costs a poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key(u64);
 
 const PLACE_BITS: u32 = 28;
@@ -83,7 +83,7 @@ fn wake(data: *const ()) {
 
 #[cfg(test)]
 mod tests {
-    use super::Key;
+    use super::{Key, Waker};
 
     #[test]
     fn a_key_keeps_its_parts() {
@@ -98,6 +98,7 @@ mod tests {
         let waker = Key::NOWHERE.waker();
         assert!(waker.will_wake(&waker.clone()) && !waker.will_wake(&Key::new(3, 1, 4).waker()));
         waker.wake_by_ref();
+        assert_eq!((Key::of(&waker), Key::of(Waker::noop())), (Some(Key::NOWHERE), None));
         let elsewhere = (*waker).clone();
         std::thread::spawn(move || elsewhere.wake()).join().expect("it wakes nobody");
     }

@@ -52,6 +52,13 @@ impl<T: Ord> RadixHeap<T> {
         self.len
     }
 
+    /// All items with their numbers, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        let equal = self.equal.iter().map(|item| (self.last, item));
+        let buckets = self.buckets.iter().flat_map(|bucket| bucket.items.iter().map(|(number, item)| (*number, item)));
+        equal.chain(buckets).chain(self.late.iter().map(|Reverse((number, _, item))| (*number, item)))
+    }
+
     /// Puts an item in.
     #[inline]
     pub(crate) fn push(&mut self, number: u64, item: T) {

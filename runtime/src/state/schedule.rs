@@ -20,6 +20,7 @@ use std::task::Waker;
 
 use super::callback::Callback;
 use super::cell::AnyCell;
+use super::clock::Moment;
 use super::free::Free;
 use super::inbox::Inbox;
 use super::key::Key;
@@ -51,8 +52,8 @@ enum Entry {
 }
 
 /// How a task's next step stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
     Idle,
     Queued,
     Running,
@@ -65,12 +66,16 @@ struct Place {
     /// Counts who has lived here.
     tenant: u32,
     step: Step,
+    /// When it became so.
+    since: Moment,
 }
 
 /// A loop's tasks and its queue.
 pub(crate) struct Schedule {
     home: u16,
     table: RefCell<Table>,
+    /// What the loop's clock showed when it was last asked: at the latest when this turn, or this bundle of turns, began.
+    now: Cell<Moment>,
     /// A turn is running, so whoever pushes need not wake the driver.
     turning: Cell<bool>,
     closed: Cell<bool>,
@@ -110,26 +115,27 @@ impl Table {
     }
 
     /// A place for a new task.
-    fn settle(&mut self, task: Rc<AnyCell>) -> (u32, u32) {
+    fn settle(&mut self, task: Rc<AnyCell>, since: Moment) -> (u32, u32) {
         if let Some(at) = self.free.take() {
             let place = &mut self.places[at as usize];
-            (place.task, place.step) = (Some(task), Step::Queued);
+            (place.task, place.step, place.since) = (Some(task), Step::Queued, since);
             return (at, place.tenant);
         }
         let at = self.places.len();
         if at >= Key::PLACES - 1 {
             misuse("too many tasks");
         }
-        self.places.push(Place { task: Some(task), tenant: 0, step: Step::Queued });
+        self.places.push(Place { task: Some(task), tenant: 0, step: Step::Queued, since });
         (at as u32, 0)
     }
 }
 
 impl Schedule {
-    pub(crate) fn new(home: u16, inbox: Arc<Inbox<Letter>>) -> Self {
+    pub(crate) fn new(home: u16, inbox: Arc<Inbox<Letter>>, now: Moment) -> Self {
         Self {
             home,
             table: RefCell::default(),
+            now: Cell::new(now),
             turning: Cell::new(false),
             closed: Cell::new(false),
             driver: RefCell::new(None),
@@ -141,7 +147,7 @@ impl Schedule {
     pub(crate) fn admit(&self, task: Rc<AnyCell>) -> Key {
         let key = {
             let mut table = self.table.borrow_mut();
-            let (place, tenant) = table.settle(task);
+            let (place, tenant) = table.settle(task, self.now.get());
             let key = Key::new(self.home, tenant, place);
             table.queue.push_back(Entry::Task(key));
             key
@@ -162,7 +168,7 @@ impl Schedule {
                     place.step = Step::Woken;
                     return;
                 }
-                Step::Idle => place.step = Step::Queued,
+                Step::Idle => (place.step, place.since) = (Step::Queued, self.now.get()),
             }
             table.queue.push_back(Entry::Task(key));
         }
@@ -180,6 +186,7 @@ impl Schedule {
     pub(crate) fn suspend(&self, key: Key) {
         let mut table = self.table.borrow_mut();
         let Some(place) = table.place(self.home, key) else { return };
+        place.since = self.now.get();
         if mem::replace(&mut place.step, Step::Idle) == Step::Woken {
             place.step = Step::Queued;
             table.queue.push_back(Entry::Task(key));
@@ -293,6 +300,17 @@ impl Schedule {
             Entry::Call(callback) => Next::Call(callback),
             Entry::Due => Next::Due,
         })
+    }
+
+    /// Notes what the loop's clock shows.
+    #[inline]
+    pub(crate) fn set_time(&self, now: Moment) {
+        self.now.set(now);
+    }
+
+    /// How a pending task's next step stands, and since when.
+    pub(crate) fn standing(&self, key: Key) -> Option<(Step, Moment)> {
+        self.table.borrow_mut().place(self.home, key).map(|place| (place.step, place.since))
     }
 
     /// All pending tasks, oldest first.

@@ -233,6 +233,14 @@ impl Timers {
         self.table.borrow().due.get(ahead).map(|timer| timer.sleeper)
     }
 
+    /// The tasks that sleep, by address, and until when.
+    pub(crate) fn sleepers(&self) -> HashMap<Key, Moment> {
+        let table = self.table.borrow();
+        let is_armed = |timer: &Timer| table.places[timer.key.place as usize].tenant() == timer.key.tenant;
+        let armed = table.heap.iter().filter(|(_, timer)| is_armed(timer));
+        armed.map(|(deadline, timer)| (timer.sleeper, Moment::from_nanoseconds(deadline))).collect()
+    }
+
     /// Drops all timers.
     pub(crate) fn clear(&self) {
         let table = self.table.take();

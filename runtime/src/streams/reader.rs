@@ -7,6 +7,8 @@ use std::{fmt, mem};
 
 use super::Source;
 use crate::iterate::{AsyncIterator, inherent_iteration};
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// How long a line may be, in bytes, and how much is read ahead: Python's limit.
 const LIMIT: usize = 64 * 1024;
@@ -57,24 +59,30 @@ impl StreamReader {
     ///
     /// # Errors
     /// What the operating system says.
-    pub async fn read(&mut self, count: usize) -> io::Result<Vec<u8>> {
-        if count > 0 && self.pending().is_empty() {
-            let read = self.receive().await?;
-            if read <= count {
-                return Ok(self.chunk[..read].to_vec());
+    #[track_caller]
+    pub fn read(&mut self, count: usize) -> impl Future<Output = io::Result<Vec<u8>>> {
+        awaiting(What::Read, async move {
+            if count > 0 && self.pending().is_empty() {
+                let read = self.receive().await?;
+                if read <= count {
+                    return Ok(self.chunk[..read].to_vec());
+                }
+                self.keep(read);
             }
-            self.keep(read);
-        }
-        Ok(self.take(count.min(self.pending().len())))
+            Ok(self.take(count.min(self.pending().len())))
+        })
     }
 
     /// All bytes until the end: Python's `read(-1)`.
     ///
     /// # Errors
     /// What the operating system says.
-    pub async fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
-        while self.fill().await? {}
-        Ok(self.take(self.pending().len()))
+    #[track_caller]
+    pub fn read_to_end(&mut self) -> impl Future<Output = io::Result<Vec<u8>>> {
+        awaiting(What::Read, async move {
+            while self.fill().await? {}
+            Ok(self.take(self.pending().len()))
+        })
     }
 
     /// A line with its `\n`; the last one may have none; nothing at the end. Python's `readline`, in bytes.
@@ -83,12 +91,15 @@ impl StreamReader {
     /// # Errors
     /// What the operating system says; `InvalidData` when a line is longer than 64 KiB, which stays in the buffer, to be had
     /// by [`read`](Self::read).
-    pub async fn readline(&mut self) -> io::Result<Vec<u8>> {
-        match self.readuntil(b"\n").await {
-            Ok(line) => Ok(line),
-            Err(ReadError::Incomplete(error)) => Ok(error.partial),
-            Err(error) => Err(error.into()),
-        }
+    #[track_caller]
+    pub fn readline(&mut self) -> impl Future<Output = io::Result<Vec<u8>>> {
+        awaiting(What::Read, async move {
+            match self.readuntil(b"\n").await {
+                Ok(line) => Ok(line),
+                Err(ReadError::Incomplete(error)) => Ok(error.partial),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
     /// All bytes up to and with `separator`.
@@ -99,39 +110,45 @@ impl StreamReader {
     ///
     /// # Panics
     /// Raises [`ValueError`](crate::ValueError) "Separator should be at least one-byte string" when it is empty.
-    pub async fn readuntil(&mut self, separator: &[u8]) -> Result<Vec<u8>, ReadError> {
-        if separator.is_empty() {
-            crate::error::value_error("Separator should be at least one-byte string");
-        }
-        let mut searched = 0;
-        loop {
-            let pending = self.pending();
-            if let Some(at) = find(&pending[searched..], separator) {
-                return Ok(self.take(searched + at + separator.len()));
+    #[track_caller]
+    pub fn readuntil(&mut self, separator: &[u8]) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
+        awaiting(What::Read, async move {
+            if separator.is_empty() {
+                crate::error::value_error("Separator should be at least one-byte string");
             }
-            if pending.len() > LIMIT {
-                return Err(ReadError::Limit(LimitOverrunError { consumed: pending.len() + 1 - separator.len() }));
+            let mut searched = 0;
+            loop {
+                let pending = self.pending();
+                if let Some(at) = find(&pending[searched..], separator) {
+                    return Ok(self.take(searched + at + separator.len()));
+                }
+                if pending.len() > LIMIT {
+                    return Err(ReadError::Limit(LimitOverrunError { consumed: pending.len() + 1 - separator.len() }));
+                }
+                searched = (pending.len() + 1).saturating_sub(separator.len());
+                if !self.fill().await? {
+                    let partial = self.take(self.pending().len());
+                    return Err(ReadError::Incomplete(IncompleteReadError { partial, expected: None }));
+                }
             }
-            searched = (pending.len() + 1).saturating_sub(separator.len());
-            if !self.fill().await? {
-                let partial = self.take(self.pending().len());
-                return Err(ReadError::Incomplete(IncompleteReadError { partial, expected: None }));
-            }
-        }
+        })
     }
 
     /// Exactly `count` bytes.
     ///
     /// # Errors
     /// [`IncompleteReadError`], with what there was, when the end comes before; what the operating system says.
-    pub async fn readexactly(&mut self, count: usize) -> Result<Vec<u8>, ReadError> {
-        while self.pending().len() < count {
-            if !self.fill().await? {
-                let partial = self.take(self.pending().len());
-                return Err(ReadError::Incomplete(IncompleteReadError { partial, expected: Some(count) }));
+    #[track_caller]
+    pub fn readexactly(&mut self, count: usize) -> impl Future<Output = Result<Vec<u8>, ReadError>> {
+        awaiting(What::Read, async move {
+            while self.pending().len() < count {
+                if !self.fill().await? {
+                    let partial = self.take(self.pending().len());
+                    return Err(ReadError::Incomplete(IncompleteReadError { partial, expected: Some(count) }));
+                }
             }
-        }
-        Ok(self.take(count))
+            Ok(self.take(count))
+        })
     }
 
     /// Whether the end has come and everything was returned.
@@ -216,7 +233,7 @@ impl AsyncIterator for StreamReader {
     }
 }
 
-inherent_iteration!(impl [] StreamReader, io::Result<String>);
+inherent_iteration!(impl [] StreamReader, io::Result<String>, Read);
 
 impl fmt::Debug for StreamReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

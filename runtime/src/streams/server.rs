@@ -14,8 +14,10 @@ use super::transport::{of_tcp, of_unix};
 use super::{Sink, Source, StreamReader, StreamWriter, ends};
 use crate::error::raise_cancelled;
 use crate::event_loop::ensure_future;
+use crate::state::what::What;
 use crate::sync::Event;
 use crate::task::Task;
+use crate::task::awaiting::awaiting;
 
 /// Makes a client's coroutine.
 type Handler = Box<dyn Fn(StreamReader, StreamWriter) -> Pin<Box<dyn Future<Output = ()>>>>;
@@ -146,18 +148,24 @@ impl Server {
     }
 
     /// Waits until the server is closed. Cancel-safe.
-    pub async fn wait_closed(&self) {
-        self.state.closed.wait().await;
+    #[track_caller]
+    pub fn wait_closed(&self) -> impl Future<Output = ()> {
+        awaiting(What::Server, async move {
+            self.state.closed.wait().await;
+        })
     }
 
     /// Waits until the server is closed, and closes it when the waiting is cancelled or dropped.
     ///
     /// # Panics
     /// Raises [`CancelledError`](crate::CancelledError) when it was closed by somebody else, as in Python.
-    pub async fn serve_forever(&self) {
-        let _close = CloseOnDrop(self);
-        self.wait_closed().await;
-        raise_cancelled();
+    #[track_caller]
+    pub fn serve_forever(&self) -> impl Future<Output = ()> {
+        awaiting(What::Server, async move {
+            let _close = CloseOnDrop(self);
+            self.wait_closed().await;
+            raise_cancelled();
+        })
     }
 }
 

@@ -11,6 +11,8 @@ use super::Sink;
 use crate::event_loop::get_event_loop;
 use crate::event_loop::watch::in_background;
 use crate::state::waiter::Waiter;
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// With more than this many bytes unsent, `drain` waits,
 const HIGH_WATER: usize = 64 * 1024;
@@ -93,11 +95,14 @@ impl StreamWriter {
     ///
     /// # Errors
     /// What the operating system says when the connection is lost; `BrokenPipe` when it was closed.
-    pub async fn drain(&mut self) -> io::Result<()> {
-        if self.state.unsent.borrow().len() > HIGH_WATER {
-            self.state.wait_for(LOW_WATER).await;
-        }
-        self.state.check()
+    #[track_caller]
+    pub fn drain(&mut self) -> impl Future<Output = io::Result<()>> {
+        awaiting(What::Drain, async move {
+            if self.state.unsent.borrow().len() > HIGH_WATER {
+                self.state.wait_for(LOW_WATER).await;
+            }
+            self.state.check()
+        })
     }
 
     /// Says that nothing more will be written; the other side reads its end once all has been sent. Reading goes on.
@@ -123,9 +128,12 @@ impl StreamWriter {
     ///
     /// # Errors
     /// What the operating system says when the connection was lost before.
-    pub async fn wait_closed(&mut self) -> io::Result<()> {
-        self.state.wait_for(0).await;
-        self.state.failed.borrow_mut().take().map_or(Ok(()), Err)
+    #[track_caller]
+    pub fn wait_closed(&mut self) -> impl Future<Output = io::Result<()>> {
+        awaiting(What::Drain, async move {
+            self.state.wait_for(0).await;
+            self.state.failed.borrow_mut().take().map_or(Ok(()), Err)
+        })
     }
 
     /// The other side's address, of a TCP connection: Python's `get_extra_info('peername')`.

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use super::condition::Condition;
 use super::line::OnDrop;
 use crate::error::value_error;
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// A point that a number of tasks pass together, again and again: Python's `asyncio.Barrier`. Clones are the same barrier.
 ///
@@ -92,43 +94,52 @@ impl Barrier {
     ///
     /// # Errors
     /// [`BrokenBarrierError`] when the barrier is [aborted](Self::abort), or is [reset](Self::reset) meanwhile.
-    pub async fn wait(&self) -> Result<usize, BrokenBarrierError> {
-        let state = &*self.state;
-        let _guard = state.news.acquire().await;
-        // The barrier may still let the former ones out.
-        state.news.wait_for(|| !matches!(state.phase.get(), Phase::Draining | Phase::Resetting)).await;
-        if state.phase.get() == Phase::Broken {
-            return Err(BrokenBarrierError);
-        }
-        let index = state.count.get();
-        state.count.set(index + 1);
-        let _leave = OnDrop::new(|| state.leave());
-        if index + 1 == state.parties {
-            state.phase.set(Phase::Draining);
-            state.news.notify_all();
-        } else {
-            state.news.wait_for(|| state.phase.get() != Phase::Filling).await;
-            if matches!(state.phase.get(), Phase::Broken | Phase::Resetting) {
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = Result<usize, BrokenBarrierError>> {
+        awaiting(What::Barrier, async move {
+            let state = &*self.state;
+            let _guard = state.news.acquire().await;
+            // The barrier may still let the former ones out.
+            state.news.wait_for(|| !matches!(state.phase.get(), Phase::Draining | Phase::Resetting)).await;
+            if state.phase.get() == Phase::Broken {
                 return Err(BrokenBarrierError);
             }
-        }
-        Ok(index)
+            let index = state.count.get();
+            state.count.set(index + 1);
+            let _leave = OnDrop::new(|| state.leave());
+            if index + 1 == state.parties {
+                state.phase.set(Phase::Draining);
+                state.news.notify_all();
+            } else {
+                state.news.wait_for(|| state.phase.get() != Phase::Filling).await;
+                if matches!(state.phase.get(), Phase::Broken | Phase::Resetting) {
+                    return Err(BrokenBarrierError);
+                }
+            }
+            Ok(index)
+        })
     }
 
     /// Makes the barrier as new; who waits gets [`BrokenBarrierError`]. Cancel-safe.
-    pub async fn reset(&self) {
-        let state = &*self.state;
-        let _guard = state.news.acquire().await;
-        state.phase.set(if state.count.get() > 0 { Phase::Resetting } else { Phase::Filling });
-        state.news.notify_all();
+    #[track_caller]
+    pub fn reset(&self) -> impl Future<Output = ()> {
+        awaiting(What::Barrier, async move {
+            let state = &*self.state;
+            let _guard = state.news.acquire().await;
+            state.phase.set(if state.count.get() > 0 { Phase::Resetting } else { Phase::Filling });
+            state.news.notify_all();
+        })
     }
 
     /// Makes the barrier unusable: who waits, and who comes later, gets [`BrokenBarrierError`]. Cancel-safe.
-    pub async fn abort(&self) {
-        let state = &*self.state;
-        let _guard = state.news.acquire().await;
-        state.phase.set(Phase::Broken);
-        state.news.notify_all();
+    #[track_caller]
+    pub fn abort(&self) -> impl Future<Output = ()> {
+        awaiting(What::Barrier, async move {
+            let state = &*self.state;
+            let _guard = state.news.acquire().await;
+            state.phase.set(Phase::Broken);
+            state.news.notify_all();
+        })
     }
 
     /// How many tasks pass together.

@@ -7,6 +7,8 @@ use super::event::write_waiters;
 use super::line::{Line, OnDrop};
 use super::lock::{Lock, LockGuard};
 use crate::error::{misuse, raise_cancelled};
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// A lock and a place to wait for news: Python's `asyncio.Condition`. Clones are the same condition.
 ///
@@ -71,8 +73,9 @@ impl Condition {
     }
 
     /// As [`Lock::acquire`].
-    pub async fn acquire(&self) -> LockGuard {
-        self.lock.acquire().await
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = LockGuard> {
+        self.lock.acquire()
     }
 
     /// As [`Lock::locked`].
@@ -99,32 +102,38 @@ impl Condition {
     ///
     /// # Panics
     /// Raises [`RuntimeError`](crate::RuntimeError) "cannot wait on un-acquired lock".
-    pub async fn wait(&self) {
-        if !self.locked() {
-            misuse("cannot wait on un-acquired lock");
-        }
-        let holder = self.lock.holder();
-        self.lock.free();
-        let waiter = self.line.join_heeding();
-        let leaving = OnDrop::new(|| self.line.leave(&waiter));
-        let mut cancelled = waiter.wait().await.is_err();
-        drop(leaving);
-        while self.lock.reacquire(holder).await.is_err() {
-            cancelled = true;
-        }
-        if cancelled {
-            raise_cancelled();
-        }
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        awaiting(What::Condition, async move {
+            if !self.locked() {
+                misuse("cannot wait on un-acquired lock");
+            }
+            let holder = self.lock.holder();
+            self.lock.free();
+            let waiter = self.line.join_heeding();
+            let leaving = OnDrop::new(|| self.line.leave(&waiter));
+            let mut cancelled = waiter.wait().await.is_err();
+            drop(leaving);
+            while self.lock.reacquire(holder).await.is_err() {
+                cancelled = true;
+            }
+            if cancelled {
+                raise_cancelled();
+            }
+        })
     }
 
     /// Waits until `predicate` holds, asking it again after each notification.
     ///
     /// # Panics
     /// As [`wait`](Self::wait).
-    pub async fn wait_for(&self, mut predicate: impl FnMut() -> bool) {
-        while !predicate() {
-            self.wait().await;
-        }
+    #[track_caller]
+    pub fn wait_for(&self, mut predicate: impl FnMut() -> bool) -> impl Future<Output = ()> {
+        awaiting(What::Condition, async move {
+            while !predicate() {
+                self.wait().await;
+            }
+        })
     }
 
     /// Wakes the first `count` who wait; they go on once the lock is free.

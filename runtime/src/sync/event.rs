@@ -5,6 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::line::{Line, OnDrop};
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// A flag that tasks can wait for: Python's `asyncio.Event`. Clones are the same event; it begins unset.
 ///
@@ -62,14 +64,17 @@ impl Event {
     }
 
     /// Waits until it is set; gives no turn away when it is. Cancel-safe.
-    pub async fn wait(&self) {
-        if self.is_set() {
-            return;
-        }
-        let line = &self.state.line;
-        let waiter = line.join();
-        let _leave = OnDrop::new(|| line.leave(&waiter));
-        let _ = waiter.wait().await;
+    #[track_caller]
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        awaiting(What::Event, async move {
+            if self.is_set() {
+                return;
+            }
+            let line = &self.state.line;
+            let waiter = line.join();
+            let _leave = OnDrop::new(|| line.leave(&waiter));
+            let _ = waiter.wait().await;
+        })
     }
 }
 

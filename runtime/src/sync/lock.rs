@@ -7,6 +7,8 @@ use std::rc::Rc;
 use super::event::write_waiters;
 use super::line::{Line, OnDrop};
 use crate::error::misuse;
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 use crate::task::wait::Cancelled;
 
 /// Lets one task at a time into a piece of code: Python's `asyncio.Lock`. Clones are the same lock.
@@ -57,24 +59,27 @@ impl Lock {
 
     /// Waits until the lock is free and nobody waits longer, and takes it; gives no turn away when that is so at once.
     /// Cancel-safe: one who is cancelled while it waits passes its place on.
-    pub async fn acquire(&self) -> LockGuard {
-        if self.locked() || self.state.line.has_claims() {
-            let line = &self.state.line;
-            let waiter = line.join();
-            let passing_on = OnDrop::new(|| {
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = LockGuard> {
+        awaiting(What::Lock, async move {
+            if self.locked() || self.state.line.has_claims() {
+                let line = &self.state.line;
+                let waiter = line.join();
+                let passing_on = OnDrop::new(|| {
+                    line.leave(&waiter);
+                    if !self.locked() {
+                        line.wake_first();
+                    }
+                });
+                let _ = waiter.wait().await;
+                passing_on.disarm();
                 line.leave(&waiter);
-                if !self.locked() {
-                    line.wake_first();
-                }
-            });
-            let _ = waiter.wait().await;
-            passing_on.disarm();
-            line.leave(&waiter);
-        }
-        self.state.acquired.set(self.state.acquired.get() + 1);
-        let holder = self.state.acquired.get();
-        self.state.holder.set(holder);
-        LockGuard { lock: self.clone(), holder }
+            }
+            self.state.acquired.set(self.state.acquired.get() + 1);
+            let holder = self.state.acquired.get();
+            self.state.holder.set(holder);
+            LockGuard { lock: self.clone(), holder }
+        })
     }
 
     /// Takes the lock again for an acquisition that has lent it, heeding cancellations.

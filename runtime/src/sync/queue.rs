@@ -12,6 +12,8 @@ use std::rc::Rc;
 use self::base::Base;
 pub use crate::error::QueueShutDown;
 use crate::iterate::{AsyncIterator, inherent_iteration};
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// Nothing is in the queue: Python's `asyncio.QueueEmpty`.
 ///
@@ -97,8 +99,9 @@ macro_rules! queue {
             ///
             /// # Panics
             /// Raises [`QueueShutDown`].
-            pub async fn put(&self, item: T) {
-                self.base.put(item).await;
+            #[track_caller]
+            pub fn put(&self, item: T) -> impl Future<Output = ()> {
+                awaiting(What::Put, self.base.put(item))
             }
 
             /// Takes an item, waiting for one while the queue is empty; gives no turn away when there is one at once.
@@ -106,8 +109,9 @@ macro_rules! queue {
             ///
             /// # Panics
             /// Raises [`QueueShutDown`] when the queue is empty and was shut down. See also [`next`](Self::next).
-            pub async fn get(&self) -> T {
-                self.base.get().await
+            #[track_caller]
+            pub fn get(&self) -> impl Future<Output = T> {
+                awaiting(What::Get, self.base.get())
             }
 
             /// Puts `item` in, if there is room.
@@ -176,8 +180,9 @@ macro_rules! queue {
             }
 
             /// Waits until each item that was put in has been taken and dealt with. Cancel-safe.
-            pub async fn join(&self) {
-                self.base.common.join().await;
+            #[track_caller]
+            pub fn join(&self) -> impl Future<Output = ()> {
+                awaiting(What::Join, self.base.common.join())
             }
         }
 
@@ -191,7 +196,7 @@ macro_rules! queue {
             }
         }
 
-        inherent_iteration!(impl [T: $($bound)*] $name<T>, T);
+        inherent_iteration!(impl [T: $($bound)*] $name<T>, T, Get);
 
         /// Clones are the same queue.
         impl<T> Clone for $name<T> {

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use super::event::write_waiters;
 use super::line::{Line, OnDrop};
 use crate::error::value_error;
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 
 /// Lets a number of tasks at a time into a piece of code: Python's `asyncio.Semaphore`. Clones are the same semaphore.
 ///
@@ -57,26 +59,29 @@ impl Semaphore {
 
     /// Waits until a permit is free and nobody waits longer, and takes it; gives no turn away when that is so at once.
     /// Cancel-safe: one who is cancelled while it waits passes its place on.
-    pub async fn acquire(&self) -> Permit {
-        let state = &*self.state;
-        if self.locked() {
-            let waiter = state.line.join();
-            let passing_on = OnDrop::new(|| {
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = Permit> {
+        awaiting(What::Semaphore, async move {
+            let state = &*self.state;
+            if self.locked() {
+                let waiter = state.line.join();
+                let passing_on = OnDrop::new(|| {
+                    state.line.leave(&waiter);
+                    if !waiter.is_cancelled() && !waiter.is_waiting() {
+                        state.add();
+                    }
+                });
+                let _ = waiter.wait().await;
+                passing_on.disarm();
                 state.line.leave(&waiter);
-                if !waiter.is_cancelled() && !waiter.is_waiting() {
-                    state.add();
+                if state.value.get() > 0 {
+                    state.pass();
                 }
-            });
-            let _ = waiter.wait().await;
-            passing_on.disarm();
-            state.line.leave(&waiter);
-            if state.value.get() > 0 {
-                state.pass();
+            } else {
+                state.value.set(state.value.get() - 1);
             }
-        } else {
-            state.value.set(state.value.get() - 1);
-        }
-        Permit { semaphore: Some(self.clone()) }
+            Permit { semaphore: Some(self.clone()) }
+        })
     }
 
     /// Adds a permit, one that was [forgotten](Permit::forget) or a new one, and wakes the first who waits.
@@ -142,8 +147,9 @@ impl BoundedSemaphore {
     }
 
     /// As [`Semaphore::acquire`].
-    pub async fn acquire(&self) -> Permit {
-        self.inner.acquire().await
+    #[track_caller]
+    pub fn acquire(&self) -> impl Future<Output = Permit> {
+        self.inner.acquire()
     }
 
     /// Gives a [forgotten](Permit::forget) permit back.

@@ -81,7 +81,7 @@ impl AnyTask {
     /// How many cancellations of the task have not been taken back, as [`Task::cancelling`](crate::Task::cancelling).
     #[must_use]
     pub fn cancelling(&self) -> u32 {
-        self.cell.head.cancels.get()
+        self.cell.head.cancels.get().into()
     }
 
     /// Takes one cancellation back, as [`Task::uncancel`](crate::Task::uncancel).

@@ -1,5 +1,6 @@
 //! Waiting for a task, and reading how it ended. The part of `Task` that needs no types.
 
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -8,6 +9,7 @@ use crate::current;
 use crate::error::{Exception, RuntimeError, invalid_state, raise_cancelled};
 use crate::state::cell::{AnyCell, Head, Status, Waiter};
 use crate::state::waiter::Awaited;
+use crate::state::what::What;
 
 /// Ready when the task finished well; raises its exception when it did not. `cell` is asked for only while pending.
 #[track_caller]
@@ -23,18 +25,25 @@ pub(crate) fn poll(head: &Head, cell: impl FnOnce() -> Rc<AnyCell>, cx: &mut Con
 }
 
 /// Puts the waker among those who are told of the end, and the task into its awaiter's record.
+#[track_caller]
 fn wait(cell: Rc<AnyCell>, waker: &Waker) {
     if current::with_running(|core| !cell.head.lives_in(core)) == Some(true) {
         other_loop(&cell);
     }
     add_waker(&cell.head, waker);
-    if let Some(task) = current::task() {
-        // A task that awaits itself would wait for ever; so does Python's, which raises.
-        if Rc::ptr_eq(&task, &cell) {
-            RuntimeError::new(format!("Task cannot await on itself: {}", repr::of(&cell, None))).raise();
+    let place = Location::caller();
+    let old = current::with_task(|task| {
+        if std::ptr::addr_eq(task, Rc::as_ptr(&cell)) {
+            return Err(cell);
         }
-        let old = task.head.awaits.replace(Some(Awaited::Future(cell)));
-        drop(old);
+        task.head.awaits_what.set(What::Future);
+        task.head.place.set(Some(place));
+        Ok(task.head.awaits.replace(Some(Awaited::Future(cell))))
+    });
+    match old {
+        // A task that awaits itself would wait for ever; so does Python's, which raises.
+        Some(Err(cell)) => RuntimeError::new(format!("Task cannot await on itself: {}", repr::of(&cell, None))).raise(),
+        old => drop(old),
     }
 }
 

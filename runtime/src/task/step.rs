@@ -14,11 +14,15 @@ use crate::state::callback::Callback;
 use crate::state::cell::{AnyCell, Rare, Status, Waiter};
 use crate::state::core::Core;
 use crate::state::key::Key;
+use crate::state::what::What;
 
 /// Enters a new task into `core`: its first step goes to the end of the ready queue.
 #[track_caller]
 pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
     core.check_closed();
+    if !core.running.get() {
+        core.schedule.set_time(core.clock.now());
+    }
     let key = core.schedule.admit(Rc::clone(&cell));
     cell.head.key.set(key);
 }
@@ -37,6 +41,7 @@ pub(crate) fn run(core: &Core, key: Key, cell: Rc<AnyCell>) {
 fn step(cell: &Rc<AnyCell>, key: Key) -> bool {
     let head = &cell.head;
     drop(head.awaits.take());
+    head.awaits_what.set(What::Unknown);
     let stepping = Stepping::enter(cell);
     if head.must_cancel.get() {
         let dropped = catch_unwind(AssertUnwindSafe(|| cell.body.clear()));
@@ -196,7 +201,7 @@ impl AnyCell {
         if left == 0 {
             self.head.must_cancel.set(false);
         }
-        left
+        left.into()
     }
 
     /// The exception of a failed task, which counts as retrieved from now on.

@@ -22,10 +22,7 @@ impl Waiter {
             State::Waiting => {
                 let known = self.waker.take().filter(|known| known.will_wake(cx.waker()));
                 self.waker.set(Some(known.unwrap_or_else(|| cx.waker().clone())));
-                if let Some(task) = current::task() {
-                    let old = task.head.awaits.replace(Some(Awaited::Waiter(Rc::clone(self))));
-                    drop(old);
-                }
+                set_awaited(Some(Awaited::Waiter(Rc::clone(self))));
                 Poll::Pending
             }
         }
@@ -46,14 +43,13 @@ impl Waiter {
 
 /// What the current task has registered as awaited in this step, taken out.
 pub(crate) fn take_awaited() -> Option<Awaited> {
-    current::task().and_then(|task| task.head.awaits.take())
+    current::with_task(|task| task.head.awaits.take()).flatten()
 }
 
 /// Says what the current task awaits.
 pub(crate) fn set_awaited(awaited: Option<Awaited>) {
-    if let Some(task) = current::task() {
-        drop(task.head.awaits.replace(awaited));
-    }
+    let old = current::with_task(|task| task.head.awaits.replace(awaited));
+    drop(old);
 }
 
 /// The future of [`Waiter::wait`].

@@ -11,6 +11,7 @@ mod examples;
 mod harness;
 mod input;
 mod interrupts;
+mod introspection;
 mod misuse;
 mod order;
 mod outside;

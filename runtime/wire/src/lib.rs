@@ -152,8 +152,16 @@ pub struct TaskRow {
     pub name: String,
     /// The function whose coroutine it runs.
     pub coroutine: String,
-    /// What its `repr` says of it: `pending` or `cancelling`.
+    /// How it stands: `ready`, `waiting` or `cancelling`.
     pub state: String,
+    /// What it waits for.
+    pub awaits: Option<String>,
+    /// The line at which it waits, as `In[3]:4`.
+    pub place: Option<String>,
+    /// How long it has been in its state, on its loop's clock.
+    pub since: Duration,
+    /// The tasks that wait for it.
+    pub awaited_by: Vec<String>,
 }
 
 /// How long the worker took for a cell.

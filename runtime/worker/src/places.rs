@@ -65,7 +65,7 @@ pub(crate) fn show(location: &Location) -> String {
 /// event loop; those of other threads have nobody else, so they are printed.
 pub(crate) fn install_panic_hook(kernel: Kernel) {
     asyncio::error::assume_external_hook();
-    asyncio::cell::name_debug_places(|place| show(&translate(place.file(), place.line(), place.column())));
+    asyncio::cell::name_places(|place| show(&translate(place.file(), place.line(), place.column())));
     let cell_thread = thread::current().id();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         let place = info.location().map(|place| translate(place.file(), place.line(), place.column()));

@@ -63,14 +63,17 @@ pub(crate) fn set_variable(name: &str, value: &str) {
 
 /// The tasks of the current loop that have not ended.
 pub(crate) fn pending_tasks() -> Vec<TaskRow> {
-    let tasks = catch_unwind(|| asyncio::get_event_loop().all_tasks()).unwrap_or_default();
-    let row = |task: &asyncio::AnyTask| {
-        // Python's form of a task begins with its kind and its state.
-        let repr = format!("{task:?}");
-        let state = repr.split_whitespace().nth(1).unwrap_or("pending").to_owned();
-        TaskRow { name: task.name(), coroutine: task.coroutine_name().to_owned(), state }
+    let tasks = catch_unwind(|| asyncio::get_event_loop().inspect_tasks()).unwrap_or_default();
+    let row = |task: asyncio::TaskInfo| TaskRow {
+        name: task.name,
+        coroutine: task.coroutine,
+        state: task.state.to_string(),
+        awaits: task.awaits,
+        place: task.place,
+        since: Duration::try_from_secs_f64(task.since).unwrap_or_default(),
+        awaited_by: task.awaited_by,
     };
-    tasks.iter().map(row).collect()
+    tasks.into_iter().map(row).collect()
 }
 
 /// What ended a cell, in words.
