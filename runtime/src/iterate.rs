@@ -82,6 +82,7 @@ macro_rules! inherent_iteration {
         impl<$($generics)*> $name {
             /// The next item, `None` at the end. See [`AsyncIterator`](crate::AsyncIterator).
             #[track_caller]
+            #[allow(clippy::should_implement_trait, reason = "it is the name that Python's has, too")]
             pub fn next(&mut self) -> impl Future<Output = Option<$item>> {
                 $crate::task::awaiting::awaiting(
                     $crate::state::what::What::$what,

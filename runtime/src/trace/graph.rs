@@ -82,6 +82,17 @@ impl FutureCallGraph {
 ///
 /// # Panics
 /// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a loop's run.
+///
+/// ```
+/// use asyncio::{FrameCallGraphEntry, FutureCallGraph, capture_call_graph};
+/// async fn look() -> FutureCallGraph {
+///     capture_call_graph().unwrap()
+/// }
+/// let FutureCallGraph { call_stack, awaited_by, .. } = asyncio::run(look());
+/// let [FrameCallGraphEntry { place: Some((file, 5)), doing }, outer] = &call_stack[..] else { panic!("{call_stack:?}") };
+/// assert_eq!((doing.as_str(), outer.to_string().as_str()), ("running", "async look()"));
+/// assert!(file.ends_with(".rs") && awaited_by.is_empty());
+/// ```
 #[track_caller]
 #[must_use]
 pub fn capture_call_graph() -> Option<FutureCallGraph> {
@@ -131,6 +142,10 @@ pub fn format_call_graph() -> String {
 ///
 /// # Panics
 /// As [`capture_call_graph`].
+///
+/// ```
+/// asyncio::run(async { asyncio::print_call_graph() });
+/// ```
 #[track_caller]
 #[expect(clippy::print_stdout, reason = "what it is for")]
 pub fn print_call_graph() {

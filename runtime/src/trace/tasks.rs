@@ -69,13 +69,16 @@ impl EventLoop {
     /// What the tasks of this loop are doing, oldest first: a snapshot, which looks at every task and timer of the loop.
     ///
     /// ```
+    /// use asyncio::{TaskInfo, TaskState};
     /// # let event_loop = asyncio::new_event_loop();
     /// let inner = event_loop.create_task(asyncio::sleep(10));
     /// let outer = event_loop.create_task(inner);
     /// let waiting = event_loop.create_task(async move { outer.await });
     /// event_loop.run_until_complete(asyncio::sleep(0));
     ///
-    /// let [sleeper, waiter] = &event_loop.inspect_tasks()[..] else { panic!("there are two tasks") };
+    /// let tasks: Vec<TaskInfo> = event_loop.inspect_tasks();
+    /// let [sleeper, waiter] = &tasks[..] else { panic!("there are two tasks") };
+    /// assert_eq!(sleeper.state, TaskState::Waiting);
     /// assert!(sleeper.awaits.as_ref().unwrap().starts_with("sleep, "));
     /// assert_eq!((&waiter.awaits, &sleeper.awaited_by), (&Some(sleeper.name.clone()), &vec![waiting.name()]));
     /// ```

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::limited;
 
 /// What only generated code, macros and the worker call.
-const PLUMBING: [&str; 7] = [
+const PLUMBING: [&str; 8] = [
     "cell",
     "cell.rs",
     "display/choice.rs",
@@ -16,6 +16,7 @@ const PLUMBING: [&str; 7] = [
     "display/sink.rs",
     "error/hook.rs",
     "interrupt/signal.rs",
+    "place.rs",
 ];
 
 /// The words that declare something with a name of its own.
