@@ -103,6 +103,23 @@ pub fn get_running_loop() -> EventLoop {
 ///
 /// # Panics
 /// As [`get_event_loop`], and with "Event loop is closed".
+///
+/// ```
+/// use asyncio::{ensure_future, sleep};
+///
+/// async fn job() -> i32 {
+///     sleep(0.001).await;
+///     7
+/// }
+///
+/// # let event_loop = asyncio::new_event_loop();
+/// # asyncio::set_event_loop(&event_loop);
+/// let task = ensure_future(job()); // nothing runs yet
+/// let seen = task.as_any();
+/// let same = ensure_future(task);
+/// assert_eq!(same.as_any(), seen);
+/// assert_eq!(event_loop.run_until_complete(same), 7);
+/// ```
 #[track_caller]
 pub fn ensure_future<F>(coroutine: F) -> Task<F::Output>
 where

@@ -1,7 +1,7 @@
 //! Order and cancellation as in CPython: scripts that both loops run, in virtual time, with the same transcript.
 //!
 //! A script is a few lines of `name: op; op; …`, one coroutine a line; `main` is run until it is complete, then `after` if
-//! there is one. `conformance/interpreter.rs` and `conformance/interpreter.py` carry the ops out, one in each language, so
+//! there is one. `top` is no coroutine but plain code: it runs, stops and changes loops. `conformance/interpreter.rs` and `conformance/interpreter.py` carry the ops out, one in each language, so
 //! that a scenario is written once. `conformance/scripts.txt` holds them, each with the transcript that both must write.
 
 mod cancel;

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use asyncio::{EventLoop, get_event_loop, new_event_loop, set_event_loop};
+use asyncio::{EventLoop, new_event_loop, set_event_loop};
 
 /// Longer than any test takes on a busy machine, shorter than a person's patience.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -49,11 +49,6 @@ pub(crate) fn log(line: impl ToString) {
 /// The transcript so far, which starts anew.
 pub(crate) fn transcript() -> String {
     TRANSCRIPT.with(|lines| lines.take().iter().map(|line| format!("{line}\n")).collect())
-}
-
-/// Lets virtual time pass without giving a turn away, as blocking code does.
-pub(crate) fn block(seconds: f64) {
-    get_event_loop().advance_time(seconds);
 }
 
 /// The name and message of what `body` raises, as `Name: message`.

@@ -1,5 +1,5 @@
-//! The crate's integration tests, one binary. What a program can observe of the loop is written down as transcripts;
-//! most of them have a Python twin, which is run too wherever `python3` is installed.
+//! The crate's integration tests, one binary. Order, cancellation and misuse are written down as scripts with their
+//! transcripts (`conformance`), which CPython runs, too, wherever `python3` is installed.
 
 #![allow(missing_docs, reason = "a test binary has no readers of its documentation")]
 #![allow(clippy::print_stderr, reason = "what a failing test has to say")]
@@ -13,13 +13,8 @@ mod input;
 mod interrupts;
 mod introspection;
 mod misuse;
-mod order;
 mod outside;
-mod python;
-mod runs;
-mod scenario;
 mod soak;
 mod stress;
-mod tasks;
 mod threads;
 mod virtual_time;

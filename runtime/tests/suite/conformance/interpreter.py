@@ -9,8 +9,8 @@ from asyncio import *
 class VirtualLoop(SelectorEventLoop):
     """A loop whose clock jumps to the next deadline when nothing is ready."""
 
-    def __init__(self):
-        self.now = 0.0
+    def __init__(self, now=0.0):
+        self.now = now
         real = selectors.DefaultSelector()
         super().__init__(real)
         select = real.select
@@ -58,6 +58,15 @@ class Ordered(dict):
         self.pop(item, None)
 
 
+def in_order(loop=None, all_tasks=all_tasks):
+    """The tasks that have not ended, oldest first, where Python has a set."""
+    made = kept[-1].order
+    return sorted(all_tasks(loop), key=lambda task: made.index(task) if task in made else -1)
+
+
+asyncio.tasks.all_tasks = in_order
+
+
 class panic(Exception):
     pass
 
@@ -84,7 +93,7 @@ class Script:
         self.loop = VirtualLoop()
         set_event_loop(self.loop)
         self.loop.set_exception_handler(lambda loop, context: None)
-        self.lines, self.names = [], {}
+        self.lines, self.names, self.order = [], {"loop": self.loop}, []
         self.coroutines = collections.OrderedDict()
         for line in text.splitlines():
             if line.strip():
@@ -92,16 +101,19 @@ class Script:
                 self.coroutines[name.strip()] = [op.split() for op in ops.split(";") if op.strip()]
 
     def log(self, who, text):
-        self.lines.append(f"{round(self.loop.time() * 1000)} {who}: {text}")
+        self.lines.append(f"{round(get_event_loop().time() * 1000)} {who}: {text}")
 
     def transcript(self):
-        try:
-            value = self.loop.run_until_complete(self.run("main", "main", None))
-            self.log("end", f"= {show(value)}")
-        except BaseException as error:
-            self.log("end", f"raised {describe(error)}")
+        if "main" in self.coroutines:
+            try:
+                value = self.loop.run_until_complete(self.run("main", "main", None))
+                self.log("end", f"= {show(value)}")
+            except BaseException as error:
+                self.log("end", f"raised {describe(error)}")
         if "after" in self.coroutines:
             self.loop.run_until_complete(self.run("after", "after", None))
+        for op in self.coroutines.get("top", []):
+            self.plain("top", op)
         self.keep = dict(self.names)
         return self.lines
 
@@ -123,10 +135,12 @@ class Script:
                 self.log(who, f"finally {text}")
 
     PLAIN = set("""log raise cancel state future set fail queue pqueue lqueue putn getn done size lock event eset eclear cond
-        notify notifyall sem bsem barrier release locked soon later callback spawn uncancel reschedule""".split())
+        notify notifyall sem bsem barrier release locked soon later callback spawn uncancel reschedule attempt run until
+        forever turns close runner result exception stop block interrupt loop use loopis listen fork create drop together as at
+        uncall cancelme whoami all name repr""".split())
 
     def plain(self, who, op):
-        n, loop = self.names, self.loop
+        n, loop = self.names, get_event_loop()
         say = lambda text: self.log(who, text)
         match op:
             case ["log", *words]: say(" ".join(words))
@@ -166,13 +180,63 @@ class Script:
             case ["later", delay, *inner]: loop.call_later(float(delay), self.plain, who, inner)
             case ["callback", t, *words]: n[t].add_done_callback(lambda _: say(" ".join(words)))
             case ["reschedule", t, delay]: n[t].reschedule(loop.time() + float(delay))
+            case _: self.outside(who, op)
+
+    def outside(self, who, op):
+        n, loop = self.names, get_event_loop()
+        say = lambda text: self.log(who, text)
+        guarded = lambda action: self.guarded(say, op, action, BaseException)
+        run = lambda c: self.run(c, c, None)
+        match op:
+            case ["attempt", *inner]: self.guarded(say, inner, lambda: self.plain(who, inner))
+            case ["run", c]: guarded(lambda: say(f"{c} = {show(loop.run_until_complete(run(c)))}"))
+            case ["until", t]: guarded(lambda: say(f"{t} = {show(loop.run_until_complete(n[t]))}"))
+            case ["forever", *l]: guarded(lambda: ((n[l[0]] if l else loop).run_forever(), say("stopped")))
+            case ["turns", count]: guarded(lambda: [(loop.stop(), loop.run_forever()) for _ in range(int(count))])
+            case ["close"]: guarded(lambda: (loop.close(), say(f"closed {show(loop.is_closed())}")))
+            case ["runner", c]:
+                def with_runner():
+                    with Runner(loop_factory=lambda: VirtualLoop(loop.time())) as runner:
+                        value = runner.run(run(c))
+                    set_event_loop(n["loop"])
+                    say(f"{c} = {show(value)}")
+                guarded(with_runner)
+            case ["result", t]: guarded(lambda: say(f"{t} has {show(n[t].result())}"))
+            case ["exception", t]: guarded(lambda: say(f"{t} has {show(n[t].exception() or 'none')}"))
+            case ["stop"]: loop.stop()
+            case ["block", s]: loop.now = round(loop.now + float(s), 9)
+            case ["interrupt"]: raise KeyboardInterrupt
+            case ["loop", l]: n[l] = VirtualLoop(loop.time())
+            case ["use", l]: set_event_loop(n[l])
+            case ["loopis", l]: say(f"loop is {l} {show(loop is n[l])}")
+            case ["listen"]:
+                loop.set_exception_handler(
+                    lambda loop, context: say("reported " + " ".join(context["message"].split(" ")[:3])))
+            case ["fork", c]: ensure_future(run(c))
+            case ["create", c]: create_task(run(c))
+            case ["drop", t]:
+                gone = n.pop(t)
+                self.order = [task for task in self.order if task is not gone]
+            case ["together", g, *cs]: n[g] = gather(*map(run, cs))
+            case ["as", h, "soon", *inner]: n[h] = loop.call_soon(self.plain, who, inner)
+            case ["as", h, "later", delay, *inner]: n[h] = loop.call_later(float(delay), self.plain, who, inner)
+            case ["at", delay, *inner]: loop.call_at(loop.time() + float(delay), self.plain, who, inner)
+            case ["uncall", h]: n[h].cancel(); say(f"uncalled {show(n[h].cancelled())}")
+            case ["cancelme"]: current_task().cancel()
+            case ["whoami"]: say("I am " + (current_task().get_name() if current_task() else "nobody"))
+            case ["all"]: say("all are " + " ".join(task.get_name() for task in in_order()))
+            case ["name", t, name]: n[t].set_name(name)
+            case ["repr", t]:
+                head, rest = repr(n[t]).split(" coro=")
+                end = max(rest.find(" result="), rest.find(" exception="))
+                say(head + (rest[end:-1] if end >= 0 else ""))
             case _: raise SystemExit(f"unknown: {op}")
 
-    def guarded(self, say, op, action):
+    def guarded(self, say, op, action, kinds=Exception):
         """Misuse is logged, not raised."""
         try:
             action()
-        except Exception as error:
+        except kinds as error:
             say(f"{' '.join(op)} raised {describe(error)}")
 
     def start(self, c, t, group=None):
@@ -180,6 +244,7 @@ class Script:
         task = make(self.run(c, t, None))
         task.set_name(t)
         self.names[t] = task
+        self.order.append(task)
         return task
 
     async def perform(self, who, group, op):
@@ -265,10 +330,8 @@ class Script:
 
 
 def transcript(text):
-    script = Script(text)
-    lines = script.transcript()
-    kept.append(script)
-    return lines
+    kept.append(Script(text))
+    return kept[-1].transcript()
 
 
 kept = []

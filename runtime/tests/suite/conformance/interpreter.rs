@@ -1,4 +1,8 @@
 //! Runs the scripts of the conformance suite on our loop, in virtual time. The twin of `interpreter.py`, op for op.
+//! The ops of plain code stand in `outside.rs`, those on locks, queues and the like in `primitives.rs`.
+
+mod outside;
+mod primitives;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -13,9 +17,9 @@ use std::task::{Context, Poll};
 
 use asyncio::futures::Future as Manual;
 use asyncio::{
-    ALL_COMPLETED, AnyTask, Barrier, BoundedSemaphore, BrokenBarrierError, CancelledError, Condition, Event, EventLoop,
-    Exception, FIRST_COMPLETED, FIRST_EXCEPTION, LifoQueue, Lock, PriorityQueue, Queue, QueueEmpty, QueueFull,
-    Semaphore, Task, TaskGroup, Timeout, TimeoutError, as_completed, current_task, ensure_future, finally, gather,
+    ALL_COMPLETED, AnyTask, Barrier, BoundedSemaphore, CancelledError, Condition, Event, EventLoop, Exception,
+    FIRST_COMPLETED, FIRST_EXCEPTION, Handle, LifoQueue, Lock, PriorityQueue, Queue, Semaphore, Task, TaskGroup,
+    Timeout, TimeoutError, TimerHandle, as_completed, current_task, ensure_future, finally, gather, get_event_loop,
     set_event_loop, shield, sleep, wait, wait_for,
 };
 
@@ -38,6 +42,11 @@ enum Named {
     Bounded(BoundedSemaphore),
     Barrier(Barrier),
     Limit(Timeout),
+    /// A gathering.
+    Together(Rc<RefCell<Task<Vec<i64>>>>),
+    Loop(EventLoop),
+    Call(Rc<Handle>),
+    Timer(Rc<TimerHandle>),
 }
 
 /// A task that several may await, as every Python task: the value is a number, so each gets a copy.
@@ -64,8 +73,7 @@ impl Future for Shared {
 
 /// One script at work.
 #[derive(Clone)]
-struct Script {
-    event_loop: EventLoop,
+pub(super) struct Script {
     begin: f64,
     coroutines: Rc<HashMap<String, Vec<Vec<String>>>>,
     names: Rc<RefCell<HashMap<String, Named>>>,
@@ -85,18 +93,24 @@ pub(super) fn transcript(text: &str) -> Vec<String> {
     let coroutines: HashMap<_, _> = coroutines.map(|(name, text)| (name.trim().to_owned(), ops(text))).collect();
     let script = Script {
         begin: event_loop.time(),
-        event_loop,
         coroutines: Rc::new(coroutines),
         names: Rc::default(),
         lines: Rc::default(),
     };
-    let main = script.run("main", "main", None);
-    match catch(|| script.event_loop.run_until_complete(main)) {
-        Ok(value) => script.log("end", &format!("= {value}")),
-        Err(error) => script.log("end", &format!("raised {error}")),
+    script.name("loop", Named::Loop(event_loop.clone()));
+    if script.coroutines.contains_key("main") {
+        let main = script.run("main", "main", None);
+        match catch(|| event_loop.run_until_complete(main)) {
+            Ok(value) => script.log("end", &format!("= {value}")),
+            Err(error) => script.log("end", &format!("raised {error}")),
+        }
     }
     if script.coroutines.contains_key("after") {
-        script.event_loop.run_until_complete(script.run("after", "after", None));
+        event_loop.run_until_complete(script.run("after", "after", None));
+    }
+    for op in script.coroutines.get("top").into_iter().flatten() {
+        let words: Vec<&str> = op.iter().map(String::as_str).collect();
+        assert!(script.plain("top", &words), "unknown: {op:?}");
     }
     script.lines.take()
 }
@@ -169,7 +183,7 @@ fn show_payload(payload: &(dyn Any + Send)) -> String {
 
 impl Script {
     fn log(&self, who: &str, text: &str) {
-        let now = ((self.event_loop.time() - self.begin) * 1000.0).round();
+        let now = ((get_event_loop().time() - self.begin) * 1000.0).round();
         self.lines.borrow_mut().push(format!("{now} {who}: {text}"));
     }
 
@@ -206,6 +220,7 @@ impl Script {
             Some(group) => group.create_task(coroutine),
             None => ensure_future(coroutine),
         };
+        task.set_name(name);
         self.name(name, Named::Task(Shared { task: Rc::new(RefCell::new(task)), value: Rc::default() }));
     }
 
@@ -220,7 +235,7 @@ impl Script {
             ["cancel", t] => say(format!("cancel {t} {}", self.cancel(t))),
             ["uncancel"] => say(format!("uncancel {}", current_task().expect("a task").uncancel())),
             ["state", t] => say(format!("{t} is {}", self.state(t))),
-            ["future", f] => self.name(f, Named::Future(self.event_loop.create_future())),
+            ["future", f] => self.name(f, Named::Future(get_event_loop().create_future())),
             ["queue", q, size] => self.name(q, Named::Queue(Queue::new(number(size)))),
             ["pqueue", q, size] => self.name(q, Named::Priority(PriorityQueue::new(number(size)))),
             ["lqueue", q, size] => self.name(q, Named::Lifo(LifoQueue::new(number(size)))),
@@ -235,11 +250,11 @@ impl Script {
             ["bsem", s, value] => self.name(s, Named::Bounded(BoundedSemaphore::new(number(value)))),
             ["soon", ref inner @ ..] => {
                 let call = self.call(who, inner);
-                self.event_loop.call_soon(call);
+                get_event_loop().call_soon(call);
             }
             ["later", delay, ref inner @ ..] => {
                 let call = self.call(who, inner);
-                self.event_loop.call_later(seconds(delay), call);
+                get_event_loop().call_later(seconds(delay), call);
             }
             ["callback", t, ref words @ ..] => {
                 let mut inner = vec!["log"];
@@ -248,7 +263,7 @@ impl Script {
             }
             ["reschedule", t, delay] => {
                 let Named::Limit(limit) = self.named(t) else { panic!("`{t}` is no timeout") };
-                limit.reschedule(self.event_loop.time() + seconds(delay));
+                limit.reschedule(get_event_loop().time() + seconds(delay));
             }
             [
                 "set" | "fail" | "putn" | "getn" | "done" | "size" | "eset" | "eclear" | "notify" | "notifyall"
@@ -258,7 +273,7 @@ impl Script {
                 Ok(()) => {}
                 Err(payload) => say(format!("{} raised {}", op.join(" "), show_payload(&*payload))),
             },
-            _ => return false,
+            _ => return self.outside(who, op),
         }
         true
     }
@@ -277,6 +292,7 @@ impl Script {
             Named::Task(task) => task.task.borrow().cancel(),
             Named::Watched(task) => task.cancel(),
             Named::Future(future) => future.cancel(),
+            Named::Together(together) => together.borrow().cancel(),
             _ => panic!("`{t}` cannot be cancelled"),
         }
     }
@@ -286,6 +302,7 @@ impl Script {
             Named::Task(task) => task.task.borrow().as_any(),
             Named::Watched(task) => task,
             Named::Future(future) => future.as_any(),
+            Named::Together(together) => together.borrow().as_any(),
             _ => panic!("`{t}` is no task"),
         }
     }
@@ -308,41 +325,6 @@ impl Script {
         }
     }
 
-    /// The ops on primitives, which may raise.
-    fn use_named(&self, who: &str, op: &[&str]) {
-        let say = |text: String| self.log(who, &text);
-        let what = if op[0] == "barrier" { None } else { Some(self.named(op[1])) };
-        match (op, what) {
-            (["set", _, value], Some(Named::Future(future))) => future.set_result(number(value)),
-            (["fail", _, message], Some(Named::Future(future))) => {
-                future.set_exception(Exception::panic(*message));
-            }
-            (["putn", _, value], Some(Named::Queue(queue))) => full(queue.put_nowait(number(value)).is_err()),
-            (["putn", _, value], Some(Named::Priority(queue))) => full(queue.put_nowait(number(value)).is_err()),
-            (["putn", _, value], Some(Named::Lifo(queue))) => full(queue.put_nowait(number(value)).is_err()),
-            (["getn", q], Some(Named::Queue(queue))) => say(format!("getn {q} {}", empty(queue.get_nowait().ok()))),
-            (["getn", q], Some(Named::Priority(queue))) => say(format!("getn {q} {}", empty(queue.get_nowait().ok()))),
-            (["getn", q], Some(Named::Lifo(queue))) => say(format!("getn {q} {}", empty(queue.get_nowait().ok()))),
-            (["done", _], Some(Named::Queue(queue))) => queue.task_done(),
-            (["size", q], Some(Named::Queue(queue))) => {
-                say(format!("size {q} {} {} {}", queue.qsize(), queue.empty(), queue.full()));
-            }
-            (["eset", _], Some(Named::Event(event))) => event.set(),
-            (["eclear", _], Some(Named::Event(event))) => event.clear(),
-            (["notify", _, count], Some(Named::Condition(condition))) => condition.notify(number(count)),
-            (["notifyall", _], Some(Named::Condition(condition))) => condition.notify_all(),
-            (["barrier", b, parties], None) => self.name(b, Named::Barrier(Barrier::new(number(parties)))),
-            (["release", _], Some(Named::Lock(lock))) => lock.release(),
-            (["release", _], Some(Named::Condition(condition))) => condition.release(),
-            (["release", _], Some(Named::Semaphore(semaphore))) => semaphore.release(),
-            (["release", _], Some(Named::Bounded(semaphore))) => semaphore.release(),
-            (["locked", l], Some(Named::Lock(lock))) => say(format!("{l} locked {}", lock.locked())),
-            (["locked", l], Some(Named::Condition(condition))) => say(format!("{l} locked {}", condition.locked())),
-            (["locked", l], Some(Named::Semaphore(semaphore))) => say(format!("{l} locked {}", semaphore.locked())),
-            _ => panic!("unknown: {op:?}"),
-        }
-    }
-
     async fn perform(&self, who: &str, group: &Option<TaskGroup>, op: &[&str]) {
         let say = |text: String| self.log(who, &text);
         match *op {
@@ -350,8 +332,12 @@ impl Script {
             ["yield"] => sleep(0).await,
             ["await", t] => {
                 let value = match self.named(t) {
-                    Named::Task(task) => task.await,
-                    Named::Future(future) => future.await,
+                    Named::Task(task) => task.await.to_string(),
+                    Named::Future(future) => future.await.to_string(),
+                    Named::Together(together) => {
+                        let values = std::future::poll_fn(|cx| Pin::new(&mut *together.borrow_mut()).poll(cx));
+                        format!("{:?}", values.await)
+                    }
                     _ => panic!("`{t}` cannot be awaited"),
                 };
                 say(format!("{t} = {value}"));
@@ -481,65 +467,6 @@ impl Script {
             }
         }
     }
-
-    /// The ops that wait at a primitive.
-    async fn wait_at(&self, who: &str, group: &Option<TaskGroup>, op: &[&str]) {
-        let say = |text: String| self.log(who, &text);
-        match (op, self.named(op[1])) {
-            (["put", _, value], what) => {
-                match what {
-                    Named::Queue(queue) => queue.put(number(value)).await,
-                    Named::Priority(queue) => queue.put(number(value)).await,
-                    Named::Lifo(queue) => queue.put(number(value)).await,
-                    _ => panic!("unknown: {op:?}"),
-                }
-                say(format!("put {value}"));
-            }
-            (["get", _], Named::Queue(queue)) => say(format!("got {}", queue.get().await)),
-            (["get", _], Named::Priority(queue)) => say(format!("got {}", queue.get().await)),
-            (["get", _], Named::Lifo(queue)) => say(format!("got {}", queue.get().await)),
-            (["join", q], Named::Queue(queue)) => {
-                queue.join().await;
-                say(format!("joined {q}"));
-            }
-            (["acquire", l], what) => {
-                match what {
-                    Named::Lock(lock) => lock.acquire().await.forget(),
-                    Named::Condition(condition) => condition.acquire().await.forget(),
-                    Named::Semaphore(semaphore) => semaphore.acquire().await.forget(),
-                    Named::Bounded(semaphore) => semaphore.acquire().await.forget(),
-                    _ => panic!("unknown: {op:?}"),
-                }
-                say(format!("acquired {l}"));
-            }
-            (["with", l, c], what) => {
-                let _guard: Box<dyn Any> = match what {
-                    Named::Lock(lock) => Box::new(lock.acquire().await),
-                    Named::Condition(condition) => Box::new(condition.acquire().await),
-                    Named::Semaphore(semaphore) => Box::new(semaphore.acquire().await),
-                    Named::Bounded(semaphore) => Box::new(semaphore.acquire().await),
-                    _ => panic!("unknown: {op:?}"),
-                };
-                say(format!("with {l}"));
-                self.run(c, who, group.clone()).await;
-            }
-            (["ewait", e], Named::Event(event)) => {
-                event.wait().await;
-                say(format!("{e} is set"));
-            }
-            (["cwait", c], Named::Condition(condition)) => {
-                condition.wait().await;
-                say(format!("notified {c}"));
-            }
-            (["bwait", b], Named::Barrier(barrier)) => match barrier.wait().await {
-                Ok(index) => say(format!("passed {b} as {index}")),
-                Err(_) => raise(BrokenBarrierError),
-            },
-            (["breset", _], Named::Barrier(barrier)) => barrier.reset().await,
-            (["babort", _], Named::Barrier(barrier)) => barrier.abort().await,
-            _ => panic!("unknown: {op:?}"),
-        }
-    }
 }
 
 fn show_outcomes(outcomes: Vec<Result<i64, Exception>>) -> String {
@@ -548,16 +475,6 @@ fn show_outcomes(outcomes: Vec<Result<i64, Exception>>) -> String {
         Err(exception) => show_exception(exception),
     };
     outcomes.iter().map(show).collect::<Vec<_>>().join(", ")
-}
-
-fn full(refused: bool) {
-    if refused {
-        raise(QueueFull(()));
-    }
-}
-
-fn empty(item: Option<i64>) -> i64 {
-    item.unwrap_or_else(|| raise(QueueEmpty))
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> N {
