@@ -80,6 +80,29 @@ fn ask(prompt: String, secret: bool) -> String {
 }
 
 /// How this process asks the person in front of it. Without one, it is the terminal.
+///
+/// ```standalone_crate
+/// use asyncio::cell::{Asker, Prompt, set_asker};
+/// use asyncio::{ainput, input, password};
+///
+/// /// Answers with the question.
+/// struct Parrot;
+///
+/// impl Asker for Parrot {
+///     fn ask(&self, question: Prompt) -> u64 {
+///         let answer = if question.is_secret() { "hush".to_owned() } else { question.prompt().to_owned() };
+///         question.answer(Ok(answer));
+///         1
+///     }
+///
+///     fn withdraw(&self, _: u64) {}
+/// }
+///
+/// set_asker(Parrot);
+/// assert_eq!(input("name?"), "name?");
+/// assert_eq!(password("word?"), "hush");
+/// assert_eq!(asyncio::run(ainput("more?")), "more?");
+/// ```
 pub trait Asker: Send + Sync {
     /// Passes a question on, without waiting for the answer. Returns a number for it.
     fn ask(&self, question: Prompt) -> u64;

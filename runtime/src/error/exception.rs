@@ -22,6 +22,7 @@ use super::{CancelledError, KeyboardInterrupt, name_and_message, take_origin};
 ///     let exception: Exception = task.exception().unwrap();
 ///     assert_eq!((exception.name(), exception.message()), ("panic", "no more tea"));
 ///     assert!(exception.location().unwrap().contains(".rs:"));
+///     assert!(exception.frames().is_empty(), "no panic hook has asked for them");
 ///     assert_eq!(format!("{exception:?}"), "panic('no more tea')");
 ///
 ///     let future = asyncio::Future::<i32>();

@@ -89,7 +89,7 @@ impl FutureCallGraph {
 ///     capture_call_graph().unwrap()
 /// }
 /// let FutureCallGraph { call_stack, awaited_by, .. } = asyncio::run(look());
-/// let [FrameCallGraphEntry { place: Some((file, 5)), doing }, outer] = &call_stack[..] else { panic!("{call_stack:?}") };
+/// let [FrameCallGraphEntry { place: Some((file, _line)), doing }, outer] = &call_stack[..] else { panic!("{call_stack:?}") };
 /// assert_eq!((doing.as_str(), outer.to_string().as_str()), ("running", "async look()"));
 /// assert!(file.ends_with(".rs") && awaited_by.is_empty());
 /// ```
