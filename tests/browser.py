@@ -1,19 +1,23 @@
-"""JupyterLab in a real browser: starts the server, opens a notebook, and does with it what a student does with the mouse.
+"""JupyterLab and Notebook in a real browser: starts the server, opens a notebook, and does with it what a student does with the mouse.
 
-Called by e2e/test_browser.py, and by itself to take the picture in README: `python tests/browser.py notebooks/images/lesson.png`
-plays the lesson with the installed kernel and saves what the screen shows.
+Called by e2e/test_browser.py, and by itself to take the pictures in README with the installed kernel: `python tests/browser.py notebooks/images`.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
+import nbformat
 from playwright.sync_api import expect, sync_playwright
+
+import lesson
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
@@ -30,41 +34,42 @@ def find_browser():
 
 
 @contextlib.contextmanager
-def jupyter_lab(folder, env=None):
-    """A JupyterLab server for this folder; yields its address. Its log is folder/lab.log."""
-    log = folder / "lab.log"
+def server(folder, app="jupyterlab", env=None, theme="JupyterLab Light"):
+    """A server for this folder, of JupyterLab or of Notebook; yields its address. Its log is folder/server.log."""
+    log = folder / "server.log"
     with log.open("w") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=test", f"--ServerApp.root_dir={folder}"],
-            env=dict(os.environ, JUPYTERLAB_SETTINGS_DIR=str(without_news(folder)), **(env or {})), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        process = subprocess.Popen(
+            [sys.executable, "-m", app, "--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=test", f"--ServerApp.root_dir={folder}"],
+            env=dict(os.environ, JUPYTERLAB_SETTINGS_DIR=str(settings(folder, theme)), **(env or {})), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
     try:
-        yield address_in(log, server)
+        yield address_in(log, process)
     finally:
-        server.terminate()
+        process.terminate()
         try:
-            server.wait(20)
+            process.wait(20)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            process.kill()
+            process.wait()
 
 
-def without_news(folder):
-    """A settings folder in which JupyterLab does not ask whether it may fetch news."""
-    settings = folder / ".settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    settings.parent.mkdir(parents=True)
-    settings.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+def settings(folder, theme):
+    """A settings folder in which nobody is asked whether news may be fetched."""
+    extension = folder / ".settings/@jupyterlab/apputils-extension"
+    extension.mkdir(parents=True)
+    (extension / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    (extension / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
     return folder / ".settings"
 
 
-def address_in(log, server, limit=60):
+def address_in(log, process, limit=60):
     """Waits until the server has written where it listens."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        found = re.search(r"(http://(?:127\.0\.0\.1|localhost):\d+)/lab", log.read_text())
+        found = re.search(r"(http://(?:127\.0\.0\.1|localhost):\d+)/(?:lab|tree)", log.read_text())
         if found:
             return found[1]
-        assert server.poll() is None, log.read_text()
+        assert process.poll() is None, log.read_text()
         time.sleep(0.1)
     raise TimeoutError(log.read_text())
 
@@ -81,17 +86,26 @@ def page(size=(1280, 900)):
         browser.close()
 
 
-class Notebook:
-    """An open notebook in JupyterLab, seen through its window."""
+def write(path, *sources, kernel="boucle"):
+    """A notebook with these code cells; its name."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook.metadata["kernelspec"] = {"name": kernel, "display_name": "Rust (Boucle)", "language": "rust"}
+    nbformat.write(notebook, path)
+    return path.name
 
-    def __init__(self, tab, address, name, kernel="Rust (Boucle)", simple=False):
+
+class Notebook:
+    """An open notebook, seen through its window. JupyterLab and Notebook are made of the same parts."""
+
+    PATHS = {"lab": "/lab/tree/{}?reset", "simple lab": "/doc/tree/{}?reset", "notebook": "/notebooks/{}?"}
+
+    def __init__(self, tab, address, name, front_end="lab", kernel="Rust (Boucle)"):
         self.tab = tab
-        mode = "doc" if simple else "lab"
-        tab.goto(f"{address}/{mode}/tree/{name}?token=test&reset")
+        tab.goto(f"{address}{self.PATHS[front_end].format(name)}&token=test")
         self.panel = tab.locator(".jp-NotebookPanel:visible")
         expect(self.panel).to_be_visible(timeout=60 * SECONDS)
         # The notebook is drawn, and looks idle, before it has a kernel.
-        expect(self.panel.locator(".jp-KernelName")).to_contain_text(kernel)
+        expect(tab.locator(".jp-KernelName:visible").first).to_contain_text(kernel)
         self.kernel_is("idle")
 
     def kernel_is(self, state):
@@ -112,9 +126,33 @@ class Notebook:
         self.tab.keyboard.press("Shift+Enter")
         return cell
 
+    def type(self, number, text):
+        """Clicks into a code cell and types at the end of it."""
+        cell = self.cell(number)
+        cell.locator(".cm-content").click()
+        expect(cell.locator(".cm-content")).to_be_focused()
+        self.tab.keyboard.press("Control+End")
+        self.tab.keyboard.type(text)
+        return cell
+
     def interrupt(self):
         """Presses ■ in the toolbar."""
-        self.panel.locator('[data-jp-item-name="interrupt"]').click()
+        self.press("interrupt")
+
+    def press(self, button):
+        """Presses a button of the toolbar."""
+        self.panel.locator(f'[data-jp-item-name="{button}"]').click()
+
+    def restart_and_run_all(self):
+        """Presses ⏩, and confirms."""
+        self.press("restart-and-run")
+        self.tab.locator(".jp-Dialog button.jp-mod-accept").click()
+
+    def choose(self, *path):
+        """Clicks through the menus."""
+        self.tab.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{path[0]}$")).click()
+        for entry in path[1:]:
+            self.tab.locator(".lm-Menu-itemLabel:visible", has_text=re.compile(f"^{entry}$")).click()
 
     def prompt(self, cell, text):
         """Waits until the prompt of a cell shows this: `[*]:` while it runs, its number afterwards."""
@@ -135,24 +173,19 @@ def play_lesson(notebook, cells):
         yield number, scenario, cell
 
 
-def take_picture(path):
+def take_lesson(folder, images):
     """The lesson after its first interrupt."""
-    import tempfile
-
-    import lesson
-
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        shutil.copy(lesson.NOTEBOOK, folder)
-        with jupyter_lab(folder) as address, page(size=(1100, 1000)) as tab:
-            notebook = Notebook(tab, address, lesson.NOTEBOOK.name, simple=True)
-            for _, scenario, cell in play_lesson(notebook, lesson.cells()):
-                if scenario == "fork-run":
-                    break
-            cell.evaluate("element => element.scrollIntoView({block: 'end'})")
-            tab.wait_for_timeout(500)
-            tab.screenshot(path=path)
+    shutil.copy(lesson.NOTEBOOK, folder)
+    with server(folder) as address, page(size=(1100, 1000)) as tab:
+        notebook = Notebook(tab, address, lesson.NOTEBOOK.name, "simple lab")
+        for _, scenario, cell in play_lesson(notebook, lesson.cells()):
+            if scenario == "fork-run":
+                break
+        cell.evaluate("element => element.scrollIntoView({block: 'end'})")
+        tab.wait_for_timeout(500)
+        tab.screenshot(path=images / "lesson.png")
 
 
 if __name__ == "__main__":
-    take_picture(sys.argv[1])
+    with tempfile.TemporaryDirectory() as folder:
+        take_lesson(pathlib.Path(folder), pathlib.Path(sys.argv[1]))

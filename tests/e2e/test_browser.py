@@ -1,31 +1,80 @@
-"""A student in JupyterLab: opens the lesson, runs its cells, presses ■, and reads what Python's asyncio would have printed."""
+"""A student in JupyterLab and in Notebook: opens notebooks, runs cells, presses buttons, and sees what there is to see.
 
+Each test keeps a picture of the last thing it saw in artifacts/.
+"""
+
+import contextlib
+import re
 import shutil
+import struct
+import zlib
 
 import pytest
 from playwright.sync_api import expect
 
 import browser
+import conftest
 import lesson
 import processes
 
 pytestmark = pytest.mark.timeout(180)
 
+ARTIFACTS = conftest.ROOT / "tests/artifacts"
 
-@pytest.fixture
-def lab(installation, session_mark, tmp_path):
-    """The address of a JupyterLab that shows the lesson; afterwards no process of its is left."""
-    mark = processes.new_mark(session_mark)
-    shutil.copy(lesson.NOTEBOOK, tmp_path)
-    with browser.jupyter_lab(tmp_path, env={processes.MARK: mark}) as address:
-        yield address
+
+@pytest.fixture(scope="module")
+def servers(installation, session_mark, tmp_path_factory):
+    """Starts servers when they are first needed: app, theme -> (address, folder). Afterwards no process of theirs is left."""
+    mark, running = processes.new_mark(session_mark), {}
+    with contextlib.ExitStack() as stack:
+
+        def get(app="jupyterlab", theme="JupyterLab Light"):
+            if (app, theme) not in running:
+                folder = tmp_path_factory.mktemp(app)
+                address = stack.enter_context(browser.server(folder, app, env={processes.MARK: mark}, theme=theme))
+                running[app, theme] = address, folder
+            return running[app, theme]
+
+        yield get
     processes.assert_gone(mark)
 
 
 @pytest.fixture
-def tab():
+def tab(request):
     with browser.page() as tab:
         yield tab
+        ARTIFACTS.mkdir(exist_ok=True)
+        tab.screenshot(path=ARTIFACTS / f"{file_name(request)}.png")
+
+
+def file_name(request):
+    """That of a test, fit for a file."""
+    return re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+
+
+@pytest.fixture
+def open_notebook(servers, tab, request):
+    """Opens a new notebook with these cells."""
+
+    def open_notebook(*sources, front_end="lab", theme="JupyterLab Light"):
+        address, folder = servers("notebook" if front_end == "notebook" else "jupyterlab", theme)
+        name = browser.write(folder / f"{file_name(request)}.ipynb", *sources)
+        return browser.Notebook(tab, address, name, front_end)
+
+    return open_notebook
+
+
+BOTH = pytest.mark.parametrize("front_end", ["lab", "notebook"])
+
+
+# ---- the lesson ----
+
+
+@pytest.fixture
+def the_lesson(servers, tab):
+    address, folder = servers()
+    shutil.copy(lesson.NOTEBOOK, folder)
+    return browser.Notebook(tab, address, lesson.NOTEBOOK.name)
 
 
 def shown(cell):
@@ -34,33 +83,164 @@ def shown(cell):
     return [lesson.without_clock(line) for line in "\n".join(text).splitlines() if line.strip()]
 
 
-def test_the_lesson_in_jupyterlab(lab, tab):
+def test_the_lesson_in_jupyterlab(the_lesson):
     reference = lesson.reference()
-    notebook = browser.Notebook(tab, lab, lesson.NOTEBOOK.name)
-    for _, scenario, cell in browser.play_lesson(notebook, lesson.cells()):
+    for _, scenario, cell in browser.play_lesson(the_lesson, lesson.cells()):
         if scenario in reference and reference[scenario]["events"]:
             assert shown(cell) == [lesson.without_clock(text) for _, text in reference[scenario]["events"]], scenario
         elif scenario in ("fork-schedule", "stop-schedule", "long-schedule"):
-            assert "<Task pending" in notebook.output(cell).inner_text()
-    notebook.kernel_is("idle")
+            assert "<Task pending" in the_lesson.output(cell).inner_text()
+    the_lesson.kernel_is("idle")
 
 
-def test_restart_and_run_again(lab, tab):
-    """What the ⟳ button does: the variables go, the notebook works again."""
-    notebook = browser.Notebook(tab, lab, lesson.NOTEBOOK.name)
-    notebook.prompt(notebook.run(0), "[1]:")
-    notebook.panel.locator('[data-jp-item-name="restart"]').click()
-    tab.locator(".jp-Dialog button.jp-mod-accept").click()
-    notebook.kernel_is("idle")
+# ---- running cells ----
+
+
+@BOTH
+def test_run_all_and_restart(open_notebook, front_end):
+    """Run All from the menu, then what ⏩ does: the variables go, and everything runs again."""
+    notebook = open_notebook("static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);",
+                             'let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);\nprintln!("run {n}");', "n * 10 + 5", front_end=front_end)
+    notebook.choose("Run", "Run All Cells")
+    notebook.prompt(notebook.cell(2), "[3]:")
+    notebook.prompt(notebook.run(1), "[4]:")
+    expect(notebook.output(notebook.cell(1))).to_have_text("run 1\n")
+    notebook.restart_and_run_all()
+    notebook.prompt(notebook.cell(2), "[3]:")
+    expect(notebook.output(notebook.cell(1))).to_have_text("run 0\n")
+    expect(notebook.output(notebook.cell(2))).to_have_text("5")
+
+
+@BOTH
+def test_output_arrives_while_a_cell_runs_and_the_button_ends_it(open_notebook, front_end):
+    notebook = open_notebook('let kept = 7;\nprintln!("before");\nsleep(0.2).await;\nprint!("now");\nlet _ = get_event_loop().run_forever();\nprintln!("after");', "kept", front_end=front_end)
     cell = notebook.run(0)
+    expect(notebook.output(cell)).to_have_text("before\nnow")
+    notebook.prompt(cell, "[*]:")
+    notebook.kernel_is("busy")
+    notebook.interrupt()
     notebook.prompt(cell, "[1]:")
-    expect(notebook.output(cell).first).to_contain_text("a message")
+    expect(notebook.output(cell).first).to_contain_text("after")
+    notebook.prompt(notebook.run(1), "[2]:")
+    expect(notebook.output(notebook.cell(1))).to_have_text("7")
 
 
-def test_code_is_highlighted_as_rust(lab, tab):
-    notebook = browser.Notebook(tab, lab, lesson.NOTEBOOK.name)
-    cell = notebook.cell(1)
+def test_the_button_ends_a_loop(open_notebook):
+    notebook = open_notebook('println!("begins");\nloop {}', "1 + 1")
+    cell = notebook.run(0)
+    expect(notebook.output(cell)).to_have_text("begins\n")
+    notebook.interrupt()
+    expect(cell.locator(".jp-RenderedText[data-mime-type*=stderr], .jp-OutputArea-output").last).to_contain_text("KeyboardInterrupt")
+    notebook.prompt(notebook.run(1), "[2]:")
+
+
+def test_run_all_stops_at_an_error(open_notebook):
+    notebook = open_notebook("let a: i32 = missing;", 'println!("never");')
+    notebook.choose("Run", "Run All Cells")
+    expect(notebook.output(notebook.cell(0))).to_contain_text("cannot find value `missing`")
+    notebook.kernel_is("idle")
+    expect(notebook.output(notebook.cell(1))).to_have_count(0)
+
+
+# ---- what is shown ----
+
+
+def png(width, height):
+    """A picture of one color."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + b"\x30\x80\xd0" * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@BOTH
+def test_rich_output(open_notebook, tmp_path, front_end):
+    (tmp_path / "picture.png").write_bytes(png(40, 20))
+    notebook = open_notebook(
+        'Html("<b>bold</b> and <i>italic</i>")',
+        'Svg("<svg xmlns=\'http://www.w3.org/2000/svg\' width=\'90\' height=\'30\'><circle cx=\'15\' cy=\'15\' r=\'12\' fill=\'orange\'/></svg>")',
+        f'Png(std::fs::read("{tmp_path}/picture.png")?)',
+        '#[derive(Debug)]\nstruct City { name: &\'static str, people: u32 }\nvec![City { name: "Lyon", people: 520_000 }, City { name: "Nice", people: 350_000 }]',
+        'Markdown("**strong**, $x^2$")',
+        front_end=front_end,
+    )
+    cells = []
+    for number in range(5):
+        cells.append(notebook.run(number))
+        notebook.prompt(cells[number], f"[{number + 1}]:")
+    expect(cells[0].locator(".jp-RenderedHTML b")).to_have_text("bold")
+    size = "image => [image.naturalWidth, image.naturalHeight]"
+    assert cells[1].locator(".jp-RenderedSVG img").evaluate(size) == [90, 30]
+    assert cells[2].locator(".jp-RenderedImage img").evaluate(size) == [40, 20]
+    assert cells[3].locator("th").all_inner_texts() == ["", "name", "people", "0", "1"]
+    align = "cell => getComputedStyle(cell).textAlign"
+    assert [cell.evaluate(align) for cell in cells[3].locator("tbody tr").first.locator("td").all()] == ["left", "right"]
+    expect(cells[4].locator(".jp-RenderedMarkdown strong")).to_have_text("strong")
+    expect(cells[4].locator("mjx-container")).to_have_count(1)
+
+
+def test_code_is_highlighted_as_rust(open_notebook):
+    cell = open_notebook("async fn f() {}\nplain").cell(0)
     keyword = cell.locator(".cm-line span", has_text="async").first
-    plain = cell.locator(".cm-line", has_text="forking").first
+    plain = cell.locator(".cm-line", has_text="plain")
     color = "element => getComputedStyle(element).color"
     assert keyword.evaluate(color) != plain.evaluate(color)
+
+
+# The contrast, as WCAG defines it, of each colored piece of an error with what is behind it.
+CONTRASTS = """output => {
+    const numbers = text => text.match(/[\\d.]+/g).map(Number);
+    const over = ([r, g, b, a = 1], under) => [r, g, b].map((c, i) => c * a + under[i] * (1 - a));
+    const behind = e => e === null ? [255, 255, 255] : over(numbers(getComputedStyle(e).backgroundColor), behind(e.parentElement));
+    const light = rgb => rgb.map(c => (c / 255) <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    return [...output.querySelectorAll('span')].filter(e => e.textContent.trim())
+        .map(e => [e.textContent, contrast(light(numbers(getComputedStyle(e).color).slice(0, 3)), light(behind(e)))]);
+}"""
+MISTAKE = 'fn half(x: i32) -> i32 { x / 2 }\nlet unused = 1;\nlet word = half("a");\nlet other = hal(3);'
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_errors_can_be_read(open_notebook, theme):
+    """Colors of their own, and each of them clear in front of the theme's red."""
+    notebook = open_notebook(MISTAKE, "let v = vec![1, 2, 3];\nv[7]", "let x = 5;\nx == 6;", theme=theme)
+    for number in range(3):
+        cell = notebook.run(number)
+        notebook.prompt(cell, f"[{number + 1}]:")
+        output = notebook.output(cell).first
+        expect(output).to_contain_text(["mismatched types", "index out of bounds: the len is 3 but the index is 7", "unused"][number])
+        contrasts = output.evaluate(CONTRASTS)
+        assert len(contrasts) > 3
+        assert [(text, contrast) for text, contrast in contrasts if contrast < 3] == []
+    expect(notebook.output(notebook.cell(0)).locator("a", has_text="E0308")).to_be_visible()
+    assert "In[1]:3:17" in notebook.output(notebook.cell(0)).inner_text()
+
+
+# ---- the kernel in the front end ----
+
+
+def test_the_launcher_shows_the_kernel_with_its_logo(servers, tab):
+    address, _ = servers()
+    tab.goto(f"{address}/lab?reset&token=test")
+    card = tab.locator('.jp-LauncherCard[title^="Rust (Boucle)"]').first
+    expect(card).to_be_visible(timeout=60 * browser.SECONDS)
+    logo = card.locator("img.jp-Launcher-kernelIcon")
+    expect(logo).to_be_visible()
+    assert logo.get_attribute("src").endswith("/kernelspecs/boucle/logo-svg.svg")
+    assert logo.evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_a_new_notebook_from_the_launcher(servers, tab):
+    address, _ = servers()
+    tab.goto(f"{address}/lab?reset&token=test")
+    tab.locator('.jp-LauncherCard[title^="Rust (Boucle)"]').first.click(timeout=60 * browser.SECONDS)
+    expect(tab.locator(".jp-NotebookPanel:visible")).to_be_visible()
+    expect(tab.locator(".jp-KernelName:visible").first).to_contain_text("Rust (Boucle)")
+    tab.locator(".jp-NotebookPanel:visible .cm-content").first.click()
+    tab.keyboard.type("6 * 7")
+    tab.keyboard.press("Shift+Enter")
+    expect(tab.locator(".jp-OutputArea-output").first).to_have_text("42")

@@ -125,7 +125,7 @@ def test_structs_and_maps_are_tables(kernel):
     kernel.ok("#[derive(Debug)]\nstruct City { name: &'static str, people: u32 }")
     data = bundle(kernel.ok('vec![City { name: "Nice", people: 350 }, City { name: "<A>", people: 5 }]'))
     assert data["text/plain"] == '[City { name: "Nice", people: 350 }, City { name: "<A>", people: 5 }]'
-    assert "<tr><th>1</th><td>&lt;A&gt;</td><td>5</td></tr>" in data["text/html"]
+    assert '<tr><th>1</th><td style="text-align:left">&lt;A&gt;</td><td>5</td></tr>' in data["text/html"]
     data = bundle(kernel.ok('std::collections::BTreeMap::from([("a", 1.5)])'))
     assert data == {"text/plain": '{"a": 1.5}', "text/html": data["text/html"]} and "<td>1.5</td>" in data["text/html"]
     assert bundle(kernel.ok("vec![1, 2]")) == {"text/plain": "[1, 2]"}

@@ -2,10 +2,29 @@
 
 use std::sync::Arc;
 
+use annotate_snippets::renderer::{Ansi256Color, Style};
 use annotate_snippets::{AnnotationKind, Group, Level as Look, Patch, Renderer, Snippet};
 
 use super::diagnostics::{Diagnostic, Level, Span};
 use crate::cell::Source;
+
+/// rustc's look, in colors of middle brightness. Nobody tells a kernel whether its front end is dark. Each of these has a
+/// contrast of 3 or more with JupyterLab's light red and its dark red, on which errors stand, and with black and white. The
+/// usual sixteen have not: Jupyter shows them as it likes, and what is bold dark on dark.
+const RENDERER: Renderer = Renderer::styled()
+    .error(bold(196))
+    .warning(bold(166))
+    .info(bold(32))
+    .note(bold(64))
+    .help(bold(30))
+    .line_num(bold(32))
+    .context(bold(32))
+    .addition(bold(64))
+    .removal(bold(196));
+
+const fn bold(number: u8) -> Style {
+    Ansi256Color(number).on_default().bold()
+}
 
 /// The diagnostic as text with ANSI colors, without a final line break.
 pub(crate) fn render(diagnostic: &Diagnostic) -> String {
@@ -25,7 +44,7 @@ pub(crate) fn render(diagnostic: &Diagnostic) -> String {
         }
     }
     groups.insert(0, first);
-    Renderer::styled().render(&groups)
+    RENDERER.render(&groups)
 }
 
 fn look(level: Level) -> Look<'static> {

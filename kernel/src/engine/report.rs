@@ -36,7 +36,8 @@ pub(super) fn refused(errors: &[Diagnostic]) -> ErrorReport {
     // Front ends make links of addresses, but none of them knows the terminals' way to hide one behind a word.
     let explanations: BTreeSet<String> = errors.iter().filter_map(Diagnostic::explanation).collect();
     if !explanations.is_empty() {
-        texts.push(format!("For more information: {}", explanations.into_iter().collect::<Vec<_>>().join(" ")));
+        let lines: Vec<String> = explanations.into_iter().collect();
+        texts.push(format!("For more information: {}", lines.join("\n                      ")));
     }
     ErrorReport { ename: "CompileError".into(), evalue, traceback: vec![texts.join("\n\n")] }
 }

@@ -172,16 +172,19 @@ fn unquoted(text: &str) -> &str {
 
 impl Table<'_> {
     fn render(&self, complete: bool) -> String {
+        let headers = column(self.rows.iter().map(|(header, _)| header.as_str()));
+        let value_of = |index: usize| self.rows.iter().map(move |(_, values)| values[index]);
+        let columns: Vec<Align> = (1..self.columns.len()).map(|index| column(value_of(index - 1))).collect();
         let mut html = String::from("<table><thead><tr>");
-        for column in &self.columns {
-            cell(&mut html, "th", column);
+        for (name, align) in self.columns.iter().zip([headers].iter().chain(&columns)) {
+            cell(&mut html, "th", align, name);
         }
         html.push_str("</tr></thead><tbody>");
         for (header, values) in self.rows.iter().take(ROWS) {
             html.push_str("<tr>");
-            cell(&mut html, "th", header);
-            for value in values {
-                cell(&mut html, "td", unquoted(value));
+            cell(&mut html, "th", headers, header);
+            for (value, align) in values.iter().zip(&columns) {
+                cell(&mut html, "td", align, unquoted(value));
             }
             html.push_str("</tr>");
         }
@@ -196,8 +199,20 @@ impl Table<'_> {
     }
 }
 
-fn cell(html: &mut String, tag: &str, text: &str) {
-    let _ = write!(html, "<{tag}>");
+/// How a column stands: an attribute, or nothing where front ends do it by themselves.
+type Align = &'static str;
+
+/// Front ends set all that is in a table to the right, as suits numbers.
+fn column<'t>(mut values: impl Iterator<Item = &'t str>) -> Align {
+    if values.all(is_number) { "" } else { " style=\"text-align:left\"" }
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok()
+}
+
+fn cell(html: &mut String, tag: &str, align: Align, text: &str) {
+    let _ = write!(html, "<{tag}{align}>");
     for c in text.chars() {
         match c {
             '&' => html.push_str("&amp;"),
@@ -241,16 +256,16 @@ mod tests {
         check(
             &vec![Point { x: 1, name: "a, b: {" }, Point { x: -2, name: "<\"é\">" }],
             expect![[r#"
-                <table><thead><tr><th></th><th>x</th><th>name</th></tr>
-                </thead><tbody><tr><th>0</th><td>1</td><td>a, b: {</td></tr>
-                <tr><th>1</th><td>-2</td><td>"&lt;\"é\"&gt;"</td></tr>
+                <table><thead><tr><th></th><th>x</th><th style="text-align:left">name</th></tr>
+                </thead><tbody><tr><th>0</th><td>1</td><td style="text-align:left">a, b: {</td></tr>
+                <tr><th>1</th><td>-2</td><td style="text-align:left">"&lt;\"é\"&gt;"</td></tr>
                 </tbody></table>"#]],
         );
         check(
             &[Point { x: (Some('"'), vec![1, 2]), name: "it's" }],
             expect![[r#"
-                <table><thead><tr><th></th><th>x</th><th>name</th></tr>
-                </thead><tbody><tr><th>0</th><td>(Some('"'), [1, 2])</td><td>it's</td></tr>
+                <table><thead><tr><th></th><th style="text-align:left">x</th><th style="text-align:left">name</th></tr>
+                </thead><tbody><tr><th>0</th><td style="text-align:left">(Some('"'), [1, 2])</td><td style="text-align:left">it's</td></tr>
                 </tbody></table>"#]],
         );
     }
@@ -260,16 +275,16 @@ mod tests {
         check(
             &BTreeMap::from([("one", 1.5), ("two: 2", 2.0)]),
             expect![[r#"
-                <table><thead><tr><th>key</th><th>value</th></tr>
-                </thead><tbody><tr><th>one</th><td>1.5</td></tr>
-                <tr><th>two: 2</th><td>2.0</td></tr>
+                <table><thead><tr><th style="text-align:left">key</th><th>value</th></tr>
+                </thead><tbody><tr><th style="text-align:left">one</th><td>1.5</td></tr>
+                <tr><th style="text-align:left">two: 2</th><td>2.0</td></tr>
                 </tbody></table>"#]],
         );
         check(
             &BTreeMap::from([((1, 2), Point { x: 1, name: "a" })]),
             expect![[r#"
-                <table><thead><tr><th>key</th><th>x</th><th>name</th></tr>
-                </thead><tbody><tr><th>(1, 2)</th><td>1</td><td>a</td></tr>
+                <table><thead><tr><th style="text-align:left">key</th><th>x</th><th style="text-align:left">name</th></tr>
+                </thead><tbody><tr><th style="text-align:left">(1, 2)</th><td>1</td><td style="text-align:left">a</td></tr>
                 </tbody></table>"#]],
         );
     }
