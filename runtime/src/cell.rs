@@ -9,6 +9,7 @@ mod measure;
 mod never;
 mod question;
 mod scope;
+mod strips;
 mod wait;
 
 pub use crate::display::{ByDisplay, ByNoDisplay, Displayed, set_formats};
@@ -22,4 +23,5 @@ pub use question::{
     DisplayedQuestion, ExplainedQuestion, Question, question, question_debug, question_displayed, question_pretty,
 };
 pub use scope::{Ending, Failed, Kept, Scope, StoredAt, keep, result, returned};
+pub use strips::{Step, Strip, StripInclusive, Strips, strips};
 pub use wait::{coroutine, thread_sleep, wait};

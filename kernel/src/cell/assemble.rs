@@ -93,7 +93,7 @@ pub(crate) fn assemble(plan: &CellPlan, layout: &Layout) -> (Generated, Vec<Site
     // A variable hides the function of its name.
     let is_variable = |name: &&str| plan.takes.iter().any(|(variable, _)| variable == name);
     let prelude = plan.prelude.iter().copied().filter(|name| !is_variable(name)).collect();
-    let mut writer = Writer { out: Generated::with_prelude(prelude), sites: Vec::new(), layout };
+    let mut writer = Writer { out: Generated::new(prelude, plan.in_strips), sites: Vec::new(), layout };
     let parsed = &plan.parsed;
     for range in &parsed.attributes {
         writer.out.user(&parsed.source, range.clone());

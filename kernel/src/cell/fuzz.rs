@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::assemble::{Form, Layout, assemble, assemble_unparsed};
 use super::complete::{IsComplete, is_complete};
 use super::item_macros::ItemMacros;
-use super::plan::{Known, Purpose, plan};
+use super::plan::{CellPlan, Known, Purpose, plan};
 use super::source::{Generated, Source};
 use super::split::{Parsed, split, split_part, unsplit};
 use crate::magics::{Segment, is_open, segments};
@@ -96,9 +96,9 @@ fn check_parsed(parsed: &Parsed, part: Range<usize>) {
     }
     check_text_comes_back(source, &part);
     let is_rust = is_rust(&text[part.clone()]);
-    for form in [Form::Levels, Form::OneLevel, Form::Flat] {
+    for (form, in_strips) in [(Form::Levels, false), (Form::OneLevel, true), (Form::Flat, false)] {
         let reparsed = split_part(&source.label, text, part.clone(), &ItemMacros::new()).expect("it was split before");
-        let (generated, statements) = assembled(reparsed, form);
+        let (generated, statements) = assembled(reparsed, form, in_strips);
         check_origins(&generated, source, &statements);
         if is_rust {
             syn::parse_file(&generated.text).unwrap_or_else(|error| panic!("{error} in\n{}", generated.text));
@@ -128,7 +128,7 @@ fn is_rust(text: &str) -> bool {
     !text.contains('!') && !lenient.0
 }
 
-fn assembled(parsed: Parsed, form: Form) -> (Generated, Vec<Range<usize>>) {
+fn assembled(parsed: Parsed, form: Form, in_strips: bool) -> (Generated, Vec<Range<usize>>) {
     let statements = parsed.statements.iter().map(|statement| statement.range.clone()).collect();
     let nothing = BTreeMap::new();
     let statics = BTreeMap::new();
@@ -143,7 +143,8 @@ fn assembled(parsed: Parsed, form: Form) -> (Generated, Vec<Range<usize>>) {
         epoch: 0,
     };
     let layout = Layout { form, ..Layout::default() };
-    (assemble(&plan(parsed, known, Purpose::Run), &layout).0, statements)
+    let plan = CellPlan { in_strips, ..plan(parsed, known, Purpose::Run) };
+    (assemble(&plan, &layout).0, statements)
 }
 
 /// Inserting nothing, or taking out again what was inserted, gives back the same text.
@@ -157,7 +158,7 @@ fn check_text_comes_back(source: &Arc<Source>, part: &Range<usize>) {
     let kept: Vec<u8> = users_bytes(&generated).map(|(at, _)| generated.text.as_bytes()[at]).collect();
     let mut expected = Vec::new();
     let mut at = part.start;
-    for edit in &source.edits {
+    for edit in source.edits.iter().filter(|edit| generated.makes(edit)) {
         expected.extend_from_slice(&source.text.as_bytes()[at..edit.range.start]);
         at = edit.range.end;
     }
@@ -185,8 +186,10 @@ fn check_origins(generated: &Generated, source: &Arc<Source>, statements: &[Rang
     }
     for statement in statements {
         for at in statement.clone() {
-            let is_replaced = source.edits.iter().any(|edit| edit.range.contains(&at));
-            assert_eq!(seen[at], u8::from(!is_replaced), "byte {at} of the cell stands {} times", seen[at]);
+            let mut edits = source.edits.iter().filter(|edit| generated.makes(edit));
+            let is_replaced = edits.clone().any(|edit| edit.range.contains(&at));
+            let is_moved = edits.any(|edit| edit.copy.as_ref().is_some_and(|copy| copy.contains(&at)));
+            assert_eq!(seen[at], u8::from(is_moved || !is_replaced), "byte {at} of the cell stands {} times", seen[at]);
         }
     }
     for piece in generated.user_pieces() {

@@ -17,6 +17,7 @@ mod item_macros;
 mod items;
 mod lexer;
 mod mentions;
+mod optimized;
 mod own;
 mod plan;
 mod rewrite;
@@ -35,7 +36,7 @@ pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use own::Own;
 pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, PRELUDE, Purpose, Static, ValueFormat, plan};
-pub(crate) use source::{Generated, Source, UserPiece};
+pub(crate) use source::{Edit, Generated, Source, UserPiece};
 #[cfg(test)]
 pub(crate) use split::split;
 pub(crate) use split::{Parsed, SyntaxError, split_part, unsplit};

@@ -207,6 +207,8 @@ pub(crate) struct CellPlan {
     pub(crate) statics: BTreeMap<String, Static>,
     /// The epoch of types.
     pub(crate) epoch: u32,
+    /// Whether loops may go on for a while without looking whether they are interrupted.
+    pub(crate) in_strips: bool,
 }
 
 impl CellPlan {
@@ -275,6 +277,7 @@ pub(crate) fn plan(parsed: Parsed, known: Known<'_>, purpose: Purpose) -> CellPl
         reserve,
         statics,
         epoch: known.epoch,
+        in_strips: false,
         purpose,
         formats: Formats::default(),
         parsed,

@@ -4,7 +4,7 @@
 //! Text is inserted at spans, never printed anew, so that lines stay where the user wrote them:
 //! - a top-level `x.await` becomes `wait(x)`, which drives the event loop until `x` is done;
 //! - a top-level `x?` becomes `question(x)?`, which ends the cell with the error;
-//! - loops and functions begin with a checkpoint, where an interrupt is raised;
+//! - loops and functions begin with a checkpoint, where an interrupt is raised, unless they are optimized and can do without;
 //! - `std::thread::sleep` becomes a sleep that an interrupt ends;
 //! - `display(x)` becomes the macro `display!(x)`, which takes any value, unless the name is the user's own.
 //! - `dbg!`, `line!()` and `column!()` give the place and the text that the user sees, not those of the generated file.
@@ -23,7 +23,8 @@ use syn::visit::{self, Visit};
 use super::extent::extent;
 use super::item::StaticPart;
 use super::mentions::plain;
-use super::source::Edit;
+use super::optimized::{Look, calls_without_a_look, look};
+use super::source::{Edit, When};
 use super::statics;
 
 pub(crate) const WAIT: &str = "::asyncio::cell::wait(";
@@ -32,6 +33,10 @@ pub(crate) const QUESTION: &str = "__boucle_question(";
 pub(crate) const RETURNED: &str = " ::asyncio::cell::returned(";
 pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
 pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";
+const CLOSURE_BODY_IN_PARENTHESES: &str = "{ ::asyncio::cell::checkpoint(); (";
+const STRIPS: &str = "::asyncio::cell::strips(";
+const STRIP: &str = "__boucle_strip";
+const IN_STRIP: &str = " in __boucle_strip";
 /// Functions of the prelude that are macros.
 const MACROS: &[&str] = &["clear_output", "display", "update_display"];
 /// Makes the name of the engine's macro out of the user's `dbg`, which stays where it is.
@@ -69,12 +74,13 @@ pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
         top: true,
         constant: false,
         in_macro: false,
+        plain_closures: BTreeSet::new(),
     };
     for statement in statements {
         visitor.visit_stmt(statement);
     }
     let Visitor { mut rewrite, bound, .. } = visitor;
-    rewrite.edits.retain(|edit| edit.about.is_none_or(|name| !bound.contains(name)));
+    rewrite.edits.retain(|edit| !matches!(edit.when, When::Prelude(name) if bound.contains(name)));
     // The visit meets the outer expression first, and the sort is stable: so the outer one's text stays in front.
     rewrite.edits.sort_by_key(Edit::order);
     rewrite
@@ -91,6 +97,8 @@ struct Visitor<'t> {
     constant: bool,
     /// Whether a macro receives the code as tokens, and might do anything with it.
     in_macro: bool,
+    /// Where the closures begin that look for an interrupt only where loops always do.
+    plain_closures: BTreeSet<usize>,
 }
 
 impl Visitor<'_> {
@@ -107,13 +115,28 @@ impl Visitor<'_> {
     }
 
     /// Puts a checkpoint at the beginning of a body, behind its inner attributes.
-    fn checkpoint(&mut self, open_brace: Span, attributes: &[syn::Attribute]) {
+    fn checkpoint(&mut self, open_brace: Span, attributes: &[syn::Attribute], when: When) {
         if self.constant || self.in_macro {
             return;
         }
         let inner = attributes.iter().filter(|attribute| matches!(attribute.style, syn::AttrStyle::Inner(_)));
         let at = inner.map(|attribute| extent(attribute).end).max();
-        self.open(at.unwrap_or(0).max(open_brace.byte_range().end), CHECKPOINT);
+        let at = at.unwrap_or(0).max(open_brace.byte_range().end);
+        self.rewrite.edits.push(Edit::open(at, CHECKPOINT).when(when));
+    }
+
+    /// Makes `for p in 0..n { }` a loop over the strips of the range, and one in it over a strip.
+    fn strips(&mut self, node: &syn::ExprForLoop) {
+        let (pattern, range) = (extent(&*node.pat), extent(&*node.expr));
+        let edits = [
+            Edit::replace(pattern.clone(), STRIP),
+            Edit::open(range.start, STRIPS),
+            Edit::close(range.end, ") { for "),
+            Edit::copy(range.end, pattern),
+            Edit::close(range.end, IN_STRIP),
+            Edit::close(extent(&node.body).end, " }"),
+        ];
+        self.rewrite.edits.extend(edits.map(|edit| edit.when(When::InStrips(true))));
     }
 
     /// A place that the code asks for: that in the cell, as a number.
@@ -163,7 +186,7 @@ impl Visitor<'_> {
         // Unwinding out of a function of another ABI would abort the process: nothing in it may be interrupted.
         (self.top, self.constant) = (false, signature.constness.is_some() || signature.abi.is_some());
         visit::visit_signature(self, signature);
-        self.checkpoint(block.brace_token.span.open(), attributes);
+        self.checkpoint(block.brace_token.span.open(), attributes, When::Always);
         visit::visit_block(self, block);
         (self.top, self.constant) = outer;
     }
@@ -217,7 +240,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             && let Some(called) = MACROS.iter().find(|known| name == **known)
         {
             let at = name.span().byte_range().end;
-            self.rewrite.edits.push(Edit::close(at, "!").about(called));
+            self.rewrite.edits.push(Edit::close(at, "!").when(When::Prelude(called)));
         }
         visit::visit_expr_call(self, node);
     }
@@ -248,44 +271,57 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         if CONSUMERS.iter().any(|consumer| node.method == consumer) {
             self.rewrite.found.loops.push(extent(node).start);
         }
+        for argument in &node.args {
+            if let syn::Expr::Closure(closure) = argument
+                && calls_without_a_look(node, closure)
+            {
+                self.plain_closures.insert(extent(closure).start);
+            }
+        }
         visit::visit_expr_method_call(self, node);
     }
 
     fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
         self.rewrite.found.loops.push(extent(node).start);
-        self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
+        self.checkpoint(node.body.brace_token.span.open(), &node.attrs, When::Always);
         visit::visit_expr_loop(self, node);
     }
 
     fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
         self.rewrite.found.loops.push(extent(node).start);
-        self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
+        self.checkpoint(node.body.brace_token.span.open(), &node.attrs, When::Always);
         visit::visit_expr_while(self, node);
     }
 
     fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
         self.rewrite.found.loops.push(extent(node).start);
-        self.checkpoint(node.body.brace_token.span.open(), &node.attrs);
+        let look = if self.constant || self.in_macro { Look::AtEachTurn } else { look(node) };
+        if look == Look::BetweenStrips {
+            self.strips(node);
+        }
+        let when = if look == Look::AtEachTurn { When::Always } else { When::InStrips(false) };
+        self.checkpoint(node.body.brace_token.span.open(), &node.attrs, when);
         visit::visit_expr_for_loop(self, node);
     }
 
     fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
+        let is_plain = self.plain_closures.contains(&extent(node).start);
+        let when = if is_plain { When::InStrips(false) } else { When::Always };
         self.within(false, false, |this| {
             // Iterators loop without a loop of the user's, by calling closures.
             match &*node.body {
                 syn::Expr::Block(body) if body.label.is_none() => {
-                    this.checkpoint(body.block.brace_token.span.open(), &body.attrs);
+                    this.checkpoint(body.block.brace_token.span.open(), &body.attrs, when);
                 }
                 syn::Expr::Async(_) => {}
                 body if !this.constant && !this.in_macro => {
                     let range = extent(body);
                     let parentheses = goes_on_behind_a_block(body);
-                    this.open(range.start, CLOSURE_BODY);
-                    if parentheses {
-                        this.open(range.start, "(");
-                    }
+                    let open = if parentheses { CLOSURE_BODY_IN_PARENTHESES } else { CLOSURE_BODY };
+                    this.rewrite.edits.push(Edit::open(range.start, open).when(when));
                     visit::visit_expr_closure(this, node);
-                    this.close(range.end, if parentheses { ") }" } else { " }" });
+                    let close = if parentheses { ") }" } else { " }" };
+                    this.rewrite.edits.push(Edit::close(range.end, close).when(when));
                     return;
                 }
                 _ => {}
@@ -466,7 +502,7 @@ mod tests {
     /// What becomes of a text in which these names are those of the prelude, without checkpoints.
     fn rewritten(text: &str, prelude: &[&'static str]) -> String {
         let parsed = split("In[1]", text, &BTreeMap::new()).unwrap();
-        let mut generated = Generated::with_prelude(prelude.to_vec());
+        let mut generated = Generated::new(prelude.to_vec(), false);
         generated.user(&parsed.source, 0..text.len());
         generated.text.replace(CHECKPOINT, "").replace(CLOSURE_BODY, "{ ")
     }
@@ -482,6 +518,28 @@ mod tests {
             ("update_display(display(1), display(2))", "update_display!(display!(1), display!(2))"),
         ] {
             assert_eq!(rewritten(text, MACROS), expected);
+        }
+    }
+
+    #[test]
+    fn optimized_loops_run_in_strips() {
+        let rewritten = |text: &str| {
+            let parsed = split("In[1]", text, &BTreeMap::new()).unwrap();
+            let mut generated = Generated::new(Vec::new(), true);
+            generated.user(&parsed.source, 0..text.len());
+            generated.text.replace("::asyncio::cell::", "")
+        };
+        for (text, expected) in [
+            (
+                "for (i) in 0..n.await { s += i }",
+                "for __boucle_strip in strips(0..wait(n)) { for (i) in __boucle_strip { s += i } }",
+            ),
+            ("for x in &v { s += x }", "for x in &v { s += x }"),
+            ("for x in v { s += x }", "for x in v {checkpoint(); s += x }"),
+            ("v.iter().map(|x| x + 1).sum::<i32>()", "v.iter().map(|x| x + 1).sum::<i32>()"),
+            ("v.map(|x| x + 1)", "v.map(|x| { checkpoint(); x + 1 })"),
+        ] {
+            assert_eq!(rewritten(text), expected);
         }
     }
 

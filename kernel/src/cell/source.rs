@@ -23,31 +23,53 @@ pub(crate) struct Source {
 pub(crate) struct Edit {
     pub(crate) range: Range<usize>,
     pub(crate) insert: Cow<'static, str>,
-    /// The name of the prelude that it is about, if any: it is not made where the name is the user's own.
-    pub(crate) about: Option<&'static str>,
+    /// A range of the text that is inserted instead, once more or in another place.
+    pub(super) copy: Option<Range<usize>>,
+    pub(crate) when: When,
     /// Whether it goes with what stands before it; otherwise with what follows. Between two statements that touch, there
     /// may be both.
     closes: bool,
 }
 
+/// What decides whether an edit is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum When {
+    #[default]
+    Always,
+    /// This name is that of the prelude, not the user's own.
+    Prelude(&'static str),
+    /// Loops may go on for a while without a look, or may not.
+    InStrips(bool),
+}
+
 impl Edit {
     pub(crate) fn replace(range: Range<usize>, text: impl Into<Cow<'static, str>>) -> Edit {
-        Edit { range, insert: text.into(), closes: false, about: None }
+        Edit { range, insert: text.into(), copy: None, closes: false, when: When::Always }
     }
 
     /// Inserts what goes with the text behind it.
     pub(crate) fn open(at: usize, text: impl Into<Cow<'static, str>>) -> Edit {
-        Edit { range: at..at, insert: text.into(), closes: false, about: None }
+        Edit::replace(at..at, text)
     }
 
     /// Inserts what goes with the text before it.
     pub(crate) fn close(at: usize, text: impl Into<Cow<'static, str>>) -> Edit {
-        Edit { range: at..at, insert: text.into(), closes: true, about: None }
+        Edit { closes: true, ..Edit::replace(at..at, text) }
     }
 
-    /// The same edit, about a name of the prelude.
-    pub(crate) fn about(self, name: &'static str) -> Edit {
-        Edit { about: Some(name), ..self }
+    /// Inserts another range of the text; it goes with the text before it.
+    pub(crate) fn copy(at: usize, range: Range<usize>) -> Edit {
+        Edit { copy: Some(range), ..Edit::close(at, "") }
+    }
+
+    /// The same edit, to be made on this condition.
+    pub(crate) fn when(self, when: When) -> Edit {
+        Edit { when, ..self }
+    }
+
+    /// Whether it has a loop run in strips.
+    pub(crate) fn is_for_strips(&self) -> bool {
+        self.when == When::InStrips(true)
     }
 
     /// The order of edits: at one place, what goes with the text before it comes first, and what replaces the text behind
@@ -94,12 +116,22 @@ pub(crate) struct Generated {
     pieces: Vec<(usize, Origin)>,
     /// The names that are those of the prelude.
     prelude: Vec<&'static str>,
+    in_strips: bool,
 }
 
 impl Generated {
-    /// Source in which these names are those of the prelude.
-    pub(crate) fn with_prelude(prelude: Vec<&'static str>) -> Generated {
-        Generated { prelude, ..Generated::default() }
+    /// Source in which these names are those of the prelude, and loops may go on for a while without a look, or may not.
+    pub(crate) fn new(prelude: Vec<&'static str>, in_strips: bool) -> Generated {
+        Generated { prelude, in_strips, ..Generated::default() }
+    }
+
+    /// Whether an edit is made here.
+    pub(crate) fn makes(&self, edit: &Edit) -> bool {
+        match edit.when {
+            When::Always => true,
+            When::Prelude(name) => self.prelude.contains(&name),
+            When::InStrips(in_strips) => self.in_strips == in_strips,
+        }
     }
 
     /// Appends text of the engine's own.
@@ -130,11 +162,14 @@ impl Generated {
     fn user_with(&mut self, source: &Arc<Source>, range: Range<usize>, includes: impl Fn(&Edit) -> bool) {
         let mut at = range.start;
         for edit in source.edits.iter().filter(|edit| includes(edit)) {
-            if edit.about.is_some_and(|name| !self.prelude.contains(&name)) {
+            if !self.makes(edit) {
                 continue;
             }
             self.push(Origin::User(source.clone(), at), &source.text[at..edit.range.start]);
             self.glue(&edit.insert);
+            if let Some(copy) = edit.copy.clone() {
+                self.push(Origin::User(source.clone(), copy.start), &source.text[copy]);
+            }
             at = edit.range.end;
         }
         self.push(Origin::User(source.clone(), at), &source.text[at..range.end]);

@@ -18,4 +18,4 @@ pub(crate) mod toolchain;
 pub(crate) use diagnostics::{Diagnostic, Level, Span};
 pub(crate) use mir::{fn_pointer, is_future, is_nameable};
 pub(crate) use runtime::Runtime;
-pub(crate) use rustc::{CompileError, Compiled, Compiler, Product, Request, Verdict};
+pub(crate) use rustc::{CompileError, Compiled, Compiler, Product, RELEASE, Request, Verdict};

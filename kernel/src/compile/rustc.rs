@@ -31,7 +31,7 @@ const OBJECT: &str = "cell.o";
 const LIBRARY: &str = "cell.so";
 
 /// The level from which on a cell is compiled like a release, without checks for overflow.
-const RELEASE: u8 = 2;
+pub(crate) const RELEASE: u8 = 2;
 
 /// How a library is made and what is read from it: an entry of the cache is as good as what made it.
 const MAKING: &str = concat!(include_str!("rustc.rs"), include_str!("link.rs"), include_str!("mir.rs"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::build::{Built, Refusal};
 use super::hints;
-use crate::cell::{CellPlan, ErrorFormat, Form, Generated, Item, ItemKind, Layout, Site, SiteMode, Use};
+use crate::cell::{CellPlan, Edit, ErrorFormat, Form, Generated, Item, ItemKind, Layout, Site, SiteMode, Use};
 use crate::compile::{Compiled, Diagnostic, Level, Span, fn_pointer, is_future, is_nameable};
 use crate::session::{Ended, Session};
 
@@ -46,6 +46,16 @@ impl Attempt<'_> {
             || self.show_nothing(diagnostics)
             || self.settle_for_debug(diagnostics)
             || self.leave_out_broken(diagnostics)
+            || self.look_at_each_turn()
+    }
+
+    /// A range may be one of something that has no strips; and what is wrong should be said of what the user wrote.
+    fn look_at_each_turn(&mut self) -> bool {
+        let sources = self.plan.items.iter().chain(&self.plan.parsed.items).map(|item| &item.source);
+        let is_new = self.plan.in_strips
+            && sources.chain([&self.plan.parsed.source]).any(|source| source.edits.iter().any(Edit::is_for_strips));
+        self.plan.in_strips = false;
+        is_new
     }
 
     /// A variable that cannot be stored ends with the cell.

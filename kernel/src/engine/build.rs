@@ -14,7 +14,7 @@ use super::attempt::{Attempt, errors};
 use crate::cell::{
     CellPlan, Generated, Item, Layout, Source, SyntaxError, Use, assemble, assemble_unparsed, is_balanced,
 };
-use crate::compile::{CompileError, Compiler, Diagnostic, Level, Product, Request, Span, Verdict};
+use crate::compile::{CompileError, Compiler, Diagnostic, Level, Product, RELEASE, Request, Span, Verdict};
 use crate::session::{Ended, Session};
 
 /// A cell that is ready to run.
@@ -68,6 +68,7 @@ pub(super) async fn build(
 ) -> Result<Built, Refusal> {
     let opt_level =
         opt_level.unwrap_or_else(|| u8::from(plan.parsed.loops || plan.items.iter().any(|item| item.loops)));
+    plan.in_strips = opt_level >= RELEASE;
     let layout = Layout::default();
     let mut attempt = Attempt { plan, label, layout, built: Built::default(), refused: None };
     loop {
