@@ -382,7 +382,8 @@ class Kernel:
 
     def take_anything(self, channel, message, at):
         """Files a message without asking whether it should be there: during the handshake, and for kernels that are only timed."""
-        request = self.requests.get(message["parent_header"].get("msg_id"))
+        parent = message["parent_header"].get("msg_id")
+        request = self.requests.get(parent) if isinstance(parent, str) else None
         if request is None:
             return
         if channel != "iopub":

@@ -80,7 +80,7 @@ impl Channel {
                 metadata: &json!({}),
                 content: &content,
             });
-            self.replies.clone().send(frames).await;
+            self.replies.send(&frames);
         }
         drop(cell);
         publisher.status(Status::Idle);

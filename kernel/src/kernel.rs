@@ -76,7 +76,7 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     let (engine, interrupter) = Engine::new();
     let interrupt = Interrupt::new(interrupter);
     let signals = Signals::catch(&interrupt).map_err(KernelError::Signals)?;
-    let sockets = Sockets::bind(&connection).await?;
+    let sockets = Sockets::bind(&connection)?;
     let Sockets { shell, control, stdin, heartbeat, iopub, unsent, files } = sockets;
 
     let wire = Rc::new(Wire::new(&connection.key));

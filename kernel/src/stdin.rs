@@ -100,7 +100,7 @@ impl Asker {
         let (answer, typed) = oneshot::channel();
         *open.borrow_mut() = Some(Open { identities: self.identities.clone(), id, answer });
         let _withdrawn = Withdraw(open);
-        sender.clone().send(frames).await;
+        sender.send(&frames);
         // The sender is dropped only by who withdraws the question.
         typed.await.unwrap_or_default()
     }

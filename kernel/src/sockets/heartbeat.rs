@@ -9,6 +9,6 @@ use super::router::Router;
 /// Echoes until the socket is closed.
 pub(crate) async fn echo(mut socket: Router) {
     while let Some(frames) = socket.receiver.next().await {
-        socket.sender.send(frames).await;
+        socket.sender.send(&frames);
     }
 }

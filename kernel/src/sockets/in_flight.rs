@@ -1,8 +1,7 @@
 //! Counts the messages that the sockets still hold, so that the kernel can end without losing any.
 //! Used by `sockets::router` and `sockets::iopub` for each message, and by `kernel` at the end.
 //!
-//! zeromq has neither a linger time nor a flush. But like our own iopub it drops a message once
-//! it has written it, so one frame of each message carries a guard whose `Drop` counts.
+//! A message is dropped once it has been written, so each carries a guard whose `Drop` counts.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,9 +19,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::spawn_local;
 
 use super::backlog::Backlog;
+use super::connection::accept;
 use super::in_flight::InFlight;
 use super::listener::Listener;
-use super::subscriber::{Event, Id, accept};
+use super::subscriber::{Event, Id, Reception};
 use super::zmtp::{self, Change};
 use crate::protocol::wire::{EMPTY_OBJECT, Outgoing, Wire};
 use crate::publish::{Message, ToIopub};
@@ -60,7 +61,7 @@ impl Iopub {
     /// Sends what comes through `queue`, until all its senders are gone.
     pub(crate) async fn run(self, wire: Rc<Wire>, mut queue: UnboundedReceiver<ToIopub>) {
         let (events, mut happened) = unbounded_channel();
-        spawn_local(accept(self.listener, events));
+        spawn_local(accept(self.listener, Reception::new(events)));
         let mut subscribers = Subscribers { wire, unsent: self.unsent, all: BTreeMap::new() };
         loop {
             // Subscriptions first: who has subscribed before a message should get it.

@@ -1,8 +1,7 @@
 //! Opens the listeners behind the sockets, for TCP and for Unix sockets (`ipc`).
 //! Called by `sockets::Sockets::bind`.
 //!
-//! We listen ourselves, rather than let zeromq do it, for errors that name the socket and the
-//! address, and because a restarted kernel finds the socket files of its predecessor.
+//! Errors name the socket and the address; a restarted kernel finds the socket files of its predecessor.
 
 use std::fs;
 use std::io;
@@ -12,7 +11,6 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use zeromq::ZmqError;
 
 use crate::protocol::connection::{Connection, Transport};
 
@@ -21,21 +19,6 @@ use crate::protocol::connection::{Connection, Transport};
 pub(super) enum Listener {
     Tcp(TcpListener),
     Ipc(UnixListener),
-}
-
-/// A listener and how to call it in messages.
-pub(super) struct Bound {
-    pub(super) listener: Listener,
-    pub(super) address: String,
-}
-
-impl From<Listener> for zeromq::Listener {
-    fn from(listener: Listener) -> Self {
-        match listener {
-            Listener::Tcp(listener) => listener.into(),
-            Listener::Ipc(listener) => listener.into(),
-        }
-    }
 }
 
 /// The socket files of the `ipc` transport. The kernel owns them: dropping this removes them.
@@ -53,14 +36,11 @@ impl Drop for IpcFiles {
 
 /// Why a socket is not there.
 #[derive(Debug, Error)]
-pub(crate) enum BindError {
-    #[error(
-        "cannot listen on `{address}` for the {name} socket: {source} \
-         (is another kernel using this connection file?)"
-    )]
-    Listen { name: &'static str, address: String, source: io::Error },
-    #[error("cannot set up the {name} socket on `{address}`: {source}")]
-    Socket { name: &'static str, address: String, source: ZmqError },
+#[error("cannot listen on `{address}` for the {name} socket: {source} (is another kernel using this connection file?)")]
+pub(crate) struct BindError {
+    name: &'static str,
+    address: String,
+    source: io::Error,
 }
 
 /// Listens where `connection` says the socket called `name` should be.
@@ -69,7 +49,7 @@ pub(super) fn listen(
     connection: &Connection,
     port: u16,
     files: &mut IpcFiles,
-) -> Result<Bound, BindError> {
+) -> Result<Listener, BindError> {
     let address = match connection.transport {
         Transport::Tcp => format!("{}:{port}", bare_host(&connection.ip)),
         Transport::Ipc => format!("{}-{port}", connection.ip),
@@ -78,10 +58,7 @@ pub(super) fn listen(
         Transport::Tcp => listen_tcp(&connection.ip, port),
         Transport::Ipc => listen_ipc(&address, files),
     };
-    match listener {
-        Ok(listener) => Ok(Bound { listener, address }),
-        Err(source) => Err(BindError::Listen { name, address, source }),
-    }
+    listener.map_err(|source| BindError { name, address, source })
 }
 
 fn listen_tcp(ip: &str, port: u16) -> io::Result<Listener> {

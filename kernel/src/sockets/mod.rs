@@ -1,11 +1,11 @@
 //! The five sockets of a Jupyter kernel. Bound by `kernel`, used by `dispatch`.
 //!
 //! Invariants:
-//! 1. Only this folder knows ZeroMQ, as a crate or as bytes; elsewhere a message is a list of
-//!    frames.
+//! 1. Only this folder knows ZeroMQ; elsewhere a message is a list of frames.
 //! 2. Each socket has one owner, and nothing that a client sends ends a socket.
 
 mod backlog;
+mod connection;
 pub(crate) mod heartbeat;
 mod in_flight;
 pub(crate) mod iopub;
@@ -14,12 +14,10 @@ pub(crate) mod router;
 mod subscriber;
 mod zmtp;
 
-use zeromq::{RouterSocket, Socket};
-
 use crate::protocol::connection::Connection;
 use in_flight::InFlight;
 use iopub::Iopub;
-use listener::{Bound, IpcFiles};
+use listener::IpcFiles;
 use router::Router;
 
 pub(crate) use listener::BindError;
@@ -38,8 +36,8 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Binds all five. Clients can connect, and send, from then on.
-    pub(crate) async fn bind(connection: &Connection) -> Result<Self, BindError> {
+    /// Binds all five. Clients can connect, and send, from then on. Within a `LocalSet`.
+    pub(crate) fn bind(connection: &Connection) -> Result<Self, BindError> {
         let unsent = InFlight::default();
         let mut files = IpcFiles::default();
         let mut listen = |name, port| listener::listen(name, connection, port, &mut files);
@@ -49,23 +47,15 @@ impl Sockets {
         let control = listen("control", connection.control_port)?;
         let stdin = listen("stdin", connection.stdin_port)?;
         let heartbeat = listen("heartbeat", connection.hb_port)?;
+        let router = |name, listener| Router::new(name, listener, unsent.clone());
         Ok(Self {
-            shell: router("shell", shell, &unsent).await?,
-            control: router("control", control, &unsent).await?,
-            stdin: router("stdin", stdin, &unsent).await?,
-            heartbeat: router("heartbeat", heartbeat, &unsent).await?,
-            iopub: Iopub::new(iopub.listener, unsent.clone()),
+            shell: router("shell", shell),
+            control: router("control", control),
+            stdin: router("stdin", stdin),
+            heartbeat: router("heartbeat", heartbeat),
+            iopub: Iopub::new(iopub, unsent.clone()),
             unsent,
             files,
         })
-    }
-}
-
-async fn router(name: &'static str, bound: Bound, unsent: &InFlight) -> Result<Router, BindError> {
-    let Bound { listener, address } = bound;
-    let mut socket = RouterSocket::new();
-    match socket.bind_listener(listener).await {
-        Ok(_) => Ok(Router::new(name, socket, unsent.clone())),
-        Err(source) => Err(BindError::Socket { name, address, source }),
     }
 }

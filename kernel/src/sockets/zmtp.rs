@@ -1,5 +1,5 @@
-//! The publishing side's share of ZMTP 3.0, ZeroMQ's wire protocol: greeting, READY and frames.
-//! Called by `sockets::subscriber`.
+//! A server's share of ZMTP 3.0, ZeroMQ's wire protocol: greeting, READY and frames.
+//! Called by `sockets::connection`, `router`, `subscriber` and `iopub`.
 //!
 //! Peers with a later version (libzmq speaks 3.1) use 3.0 with a peer that greets with it.
 
@@ -15,8 +15,8 @@ const LONG: u8 = 2;
 /// The frame is a command rather than a part of a message.
 const COMMAND: u8 = 4;
 
-/// Subscribers send topics and the names of their socket types: more is not meant for us.
-const LONGEST_FRAME: u64 = 1 << 20;
+/// The longest command that a peer may begin with: its properties are short.
+pub(super) const LONGEST_COMMAND: u64 = 1 << 16;
 
 /// What each side says first: its version, and that nothing is encrypted.
 pub(super) const GREETING: [u8; 64] = {
@@ -33,11 +33,37 @@ pub(super) const GREETING: [u8; 64] = {
     greeting
 };
 
+/// What a socket of ours is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SocketType {
+    Router,
+    Xpub,
+}
+
+impl SocketType {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Router => "ROUTER",
+            Self::Xpub => "XPUB",
+        }
+    }
+
+    /// Whether a peer of this type may connect to it.
+    fn accepts(self, peer: &[u8]) -> bool {
+        match self {
+            Self::Router => matches!(peer, b"DEALER" | b"REQ" | b"ROUTER"),
+            Self::Xpub => matches!(peer, b"SUB" | b"XSUB"),
+        }
+    }
+}
+
 /// A frame that came in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
-    is_command: bool,
-    body: Bytes,
+    pub(super) is_command: bool,
+    /// Whether more frames of the same message follow.
+    pub(super) more: bool,
+    pub(super) body: Bytes,
 }
 
 /// A change of what a subscriber wants to get.
@@ -54,28 +80,32 @@ pub(super) fn check_greeting(greeting: &[u8; 64]) -> io::Result<()> {
     if is_zmtp && greeting[10] >= 3 && is_null { Ok(()) } else { Err(invalid("the greeting is not that of ZMTP 3")) }
 }
 
-/// The READY command of a publisher, as bytes on the wire.
-pub(super) fn ready() -> Bytes {
+/// Our READY command, as bytes on the wire.
+pub(super) fn ready(socket: SocketType) -> Bytes {
+    let name = socket.name().as_bytes();
     let mut body = BytesMut::new();
-    body.put_slice(b"\x05READY\x0bSocket-Type");
-    body.put_slice(b"\0\0\0\x04XPUB");
+    body.put_slice(b"\x05READY\x0bSocket-Type\0\0\0");
+    body.put_slice(&[name.len() as u8]);
+    body.put_slice(name);
     let mut frame = BytesMut::new();
     put_frame(&mut frame, COMMAND, &body);
     frame.freeze()
 }
 
-/// Checks that `frame` is the READY command of a subscriber.
-pub(super) fn check_ready(frame: &Frame) -> io::Result<()> {
+/// Checks that `frame` is the READY command of a peer that may connect, and gives its identity, which may be empty.
+pub(super) fn check_ready(socket: SocketType, frame: &Frame) -> io::Result<Bytes> {
     let rest = frame.body.strip_prefix(b"\x05READY").filter(|_| frame.is_command);
     let mut rest = rest.ok_or_else(|| invalid("the peer did not send READY"))?;
+    let (mut fits, mut identity) = (false, Bytes::new());
     while let Some((name, value, after)) = property(rest) {
         if name.eq_ignore_ascii_case(b"Socket-Type") {
-            let subscribes = value == b"SUB" || value == b"XSUB";
-            return if subscribes { Ok(()) } else { Err(invalid("the peer does not subscribe")) };
+            fits = socket.accepts(value);
+        } else if name.eq_ignore_ascii_case(b"Identity") {
+            identity = Bytes::copy_from_slice(value);
         }
         rest = after;
     }
-    Err(invalid("the peer did not tell its socket type"))
+    if fits { Ok(identity) } else { Err(invalid("the peer is not of a type that can connect to this socket")) }
 }
 
 /// Takes the first property off the metadata of a READY command.
@@ -101,11 +131,11 @@ pub(super) fn change(frame: &Frame) -> Option<Change> {
     }
 }
 
-/// Reads one frame. Not cancel safe.
-pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Frame> {
+/// Reads one frame of at most `longest` bytes. Memory is taken as bytes come. Not cancel safe.
+pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin), longest: u64) -> io::Result<Frame> {
     let flags = reader.read_u8().await?;
     let length = if flags & LONG == 0 { reader.read_u8().await?.into() } else { reader.read_u64().await? };
-    if length > LONGEST_FRAME {
+    if length > longest {
         return Err(invalid("the frame is too long"));
     }
     let mut body = Vec::new();
@@ -113,7 +143,7 @@ pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Res
     if body.len() as u64 != length {
         return Err(ErrorKind::UnexpectedEof.into());
     }
-    Ok(Frame { is_command: flags & COMMAND != 0, body: body.into() })
+    Ok(Frame { is_command: flags & COMMAND != 0, more: flags & MORE != 0, body: body.into() })
 }
 
 /// A whole message as bytes on the wire.
@@ -138,7 +168,7 @@ fn put_frame(out: &mut BytesMut, flags: u8, body: &[u8]) {
     out.put_slice(body);
 }
 
-fn invalid(what: &str) -> io::Error {
+pub(super) fn invalid(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
 
@@ -149,7 +179,7 @@ mod tests {
     async fn read_all(mut wire: &[u8]) -> io::Result<Vec<Frame>> {
         let mut frames = Vec::new();
         while !wire.is_empty() {
-            frames.push(read_frame(&mut wire).await?);
+            frames.push(read_frame(&mut wire, 1 << 20).await?);
         }
         Ok(frames)
     }
@@ -166,24 +196,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_subscribers_are_let_in() {
+    async fn only_fitting_peers_are_let_in() {
         assert!(check_greeting(&GREETING).is_ok());
         assert!(check_greeting(&[b'G'; 64]).is_err());
-        let ready_of =
-            |rest: &'static [u8]| Frame { is_command: true, body: [b"\x05READY".as_slice(), rest].concat().into() };
-        assert!(check_ready(&ready_of(b"\x0bSocket-Type\0\0\0\x03SUB")).is_ok());
-        assert!(check_ready(&ready_of(b"\x08Identity\0\0\0\x01a\x0bsocket-type\0\0\0\x04XSUB")).is_ok());
-        for other in [b"".as_slice(), b"\x0bSocket-Type\0\0\0\x03REQ", b"\x0bSocket-Type\0\0\0\x09SUB", b"\xff"] {
-            assert!(check_ready(&ready_of(other)).is_err(), "{other:?}");
+        let check = |socket, rest: &'static [u8]| {
+            let body = [b"\x05READY".as_slice(), rest].concat().into();
+            check_ready(socket, &Frame { is_command: true, more: false, body }).ok()
+        };
+        let sub = b"\x0bSocket-Type\0\0\0\x03SUB";
+        assert_eq!(check(SocketType::Xpub, sub), Some(Bytes::new()));
+        assert_eq!(check(SocketType::Router, sub), None);
+        let named = b"\x08Identity\0\0\0\x01a\x0bsocket-type\0\0\0\x06DEALER";
+        assert_eq!(check(SocketType::Router, named), Some(Bytes::from("a")));
+        assert_eq!(check(SocketType::Xpub, named), None);
+        for other in [b"".as_slice(), b"\x0bSocket-Type\0\0\0\x03PUB", b"\x0bSocket-Type\0\0\0\x09SUB", b"\xff"] {
+            assert_eq!(check(SocketType::Xpub, other), None, "{other:?}");
+            assert_eq!(check(SocketType::Router, other), None, "{other:?}");
         }
-        let ours = read_all(&ready()).await.expect("a frame");
-        assert!(check_ready(&ours[0]).is_err(), "publishers do not subscribe to each other");
+        let ours = read_all(&ready(SocketType::Xpub)).await.expect("a frame");
+        assert!(check_ready(SocketType::Xpub, &ours[0]).is_err(), "publishers do not subscribe to each other");
     }
 
     #[test]
     fn subscriptions_come_as_messages_or_commands() {
         let topic = || Bytes::from_static(b"t");
-        let change = |is_command, body: &'static [u8]| change(&Frame { is_command, body: Bytes::from_static(body) });
+        let change = |is_command, body: &'static [u8]| {
+            change(&Frame { is_command, more: false, body: Bytes::from_static(body) })
+        };
         assert_eq!(change(false, b"\x01t"), Some(Change::Subscribe(topic())));
         assert_eq!(change(false, b"\x00t"), Some(Change::Cancel(topic())));
         assert_eq!(change(true, b"\x09SUBSCRIBEt"), Some(Change::Subscribe(topic())));

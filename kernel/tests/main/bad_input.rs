@@ -24,7 +24,7 @@ fn unknown_types_are_ignored() {
         client.shell.ask("kernel_info_request", json!({})).await;
         signal(&kernel, "TERM");
         let log = ended_well(kernel).await;
-        assert!(log.contains("ignored a message of the unknown type `novel_request`"), "{log}");
+        assert!(log.contains("ignored a message of a type that means nothing here: `novel_request`"), "{log}");
     });
 }
 
@@ -118,8 +118,16 @@ fn strangers_on_the_ports_do_no_harm() {
         let mut client = Client::connect(&connection).await;
         for port in ["shell_port", "control_port", "iopub_port", "hb_port", "stdin_port"] {
             let address = connection.endpoint(port).replace("tcp://", "");
-            let mut stranger = TcpStream::connect(address).expect("it is bound");
+            let mut stranger = TcpStream::connect(&address).expect("it is bound");
             stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("sent");
+            // A greeting, and then a frame that says that it is longer than any memory.
+            let mut greeting = [0; 64];
+            (greeting[0], greeting[9], greeting[10]) = (0xff, 0x7f, 3);
+            greeting[12..16].copy_from_slice(b"NULL");
+            let mut stranger = TcpStream::connect(&address).expect("it is bound");
+            stranger.write_all(&greeting).expect("sent");
+            stranger.write_all(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER").expect("sent");
+            stranger.write_all(&[2, 0x70, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]).expect("sent");
         }
         client.shell.ask("kernel_info_request", json!({})).await;
         let sent = client.control.request("kernel_info_request", json!({})).await;
