@@ -1,4 +1,5 @@
 //! How fast the primitives and the streams are: a queue of one, and an echo server beside the same one written on tokio.
+//! How late a sleep ends, beside tokio's and the thread's own.
 //! Run by hand: `cargo bench -p asyncio --bench api`; each line is the best of several rounds.
 #![allow(clippy::print_stdout, reason = "its output is its purpose")]
 
@@ -6,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use asyncio::{EventLoop, Lock, Queue, ensure_future, gather, new_event_loop, set_event_loop, start_server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +30,7 @@ fn main() {
     let event_loop = new_event_loop();
     set_event_loop(&event_loop);
     primitives(&event_loop);
+    lateness(&event_loop);
 
     let messages = 20_000;
     for clients in [1, 16] {
@@ -91,6 +93,30 @@ fn primitives(event_loop: &EventLoop) {
         })));
     });
     show("a free lock, taken and released", n, seconds);
+}
+
+/// How much later than asked short sleeps end, by turns.
+fn lateness(event_loop: &EventLoop) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut late = [const { Vec::new() }; 3];
+    for round in 0..300 {
+        let time = Duration::from_micros(500 + round % 7 * 700);
+        let sleeps: [&dyn Fn(); 3] = [
+            &|| event_loop.block_on(asyncio::sleep(time)),
+            &|| runtime.block_on(async { tokio::time::sleep(time).await }),
+            &|| thread::sleep(time),
+        ];
+        for (sleep, late) in sleeps.into_iter().zip(&mut late) {
+            let start = Instant::now();
+            sleep();
+            late.push(start.elapsed().saturating_sub(time));
+        }
+    }
+    for (name, mut late) in ["ours", "tokio's", "the thread's"].into_iter().zip(late) {
+        late.sort();
+        let [median, most] = [late.len() / 2, late.len() * 9 / 10].map(|at| late[at].as_micros());
+        println!("a sleep of {name} ends {median} µs late by median, {most} µs in one of ten");
+    }
 }
 
 /// A server on a thread of its own.

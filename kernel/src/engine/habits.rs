@@ -27,6 +27,22 @@ const LINES: &[(&[&str], &str)] = &[
     (&["var", "const"], "a variable is introduced with `let name = value;`, one that changes with `let mut`"),
 ];
 
+/// What the event loop refuses at run time, in Python's words, and what to write instead.
+const REFUSALS: &[(&str, &str)] = &[
+    (
+        "no running event loop",
+        "the lines of a cell run beside the loop: there, `ensure_future(…)` makes a task, and `.await` runs the loop",
+    ),
+    ("This event loop is already running", "in a coroutine, `.await` waits for another one"),
+    ("asyncio.run() cannot be called from a running event loop", "in a coroutine, `.await` waits for another one"),
+];
+
+/// What to write instead of what has raised this, if it can be told.
+pub(super) fn advice_on_failure(name: &str, message: &str) -> Option<&'static str> {
+    let known = |refusal: &&(&str, &str)| name == "RuntimeError" && refusal.0 == message;
+    REFUSALS.iter().find(known).map(|(_, advice)| *advice)
+}
+
 /// What to write instead, if it can be told.
 pub(super) fn advice(error: &Diagnostic) -> Option<String> {
     let at = error.primary()?;
@@ -106,6 +122,17 @@ mod tests {
         assert!(
             found.zip(expected).map_or(found.is_none() && expected.is_none(), |(found, part)| found.contains(part)),
             "{line}: {found:?}"
+        );
+    }
+
+    #[test]
+    fn what_the_loop_refuses_gets_advice() {
+        let advice = |name, message| advice_on_failure(name, message).unwrap_or_default();
+        assert!(advice("RuntimeError", "no running event loop").contains("ensure_future"));
+        assert!(advice("RuntimeError", "This event loop is already running").contains(".await"));
+        assert_eq!(
+            (advice("RuntimeError", "Event loop is closed"), advice("panic", "no running event loop")),
+            ("", "")
         );
     }
 

@@ -8,6 +8,7 @@ use boucle_wire::{Failure, Location, Times};
 
 use super::build::Built;
 use super::callers::{self, Place};
+use super::habits;
 use crate::cell::{self, CellPlan};
 use crate::compile::{Diagnostic, Level, render::render};
 use crate::error::ErrorReport;
@@ -142,6 +143,7 @@ pub(super) fn failed(failure: &Failure, place: Option<&Place>, callers: &[Place]
             let range = cell::failing(&source.text, *at, message, name == "panic");
             let mut error = Diagnostic::error(title, source.clone(), range);
             error.children.extend(causes.iter().map(|cause| Diagnostic::note(cause, None)));
+            error.children.extend(habits::advice_on_failure(name, message).map(Diagnostic::help));
             error.children.extend(callers::notes(place, callers));
             render(&error)
         }

@@ -215,7 +215,7 @@ impl<F: Future> Body for Stage<F> {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(_busy) = Busy::enter(&self.busy) else { return Poll::Pending };
         // SAFETY: the cell is not `Sync`, and `busy` was not set: this is the only reference into the slot, and stays
-        // so until `_busy` is dropped. `peek`'s references are handed out only for a value, which is not polled.
+        // so until `_busy` is dropped. `peek` hands references out only to a value, and a task that has one is not polled.
         let slot = unsafe { &mut *self.slot.get() };
         let Slot::Coroutine(coroutine) = slot else { return Poll::Ready(()) };
         // SAFETY: a stage lives in an `Rc` from its creation as a task on and is never moved out of it; the coroutine

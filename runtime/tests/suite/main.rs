@@ -9,6 +9,7 @@ mod conformance;
 mod dropped;
 mod examples;
 mod harness;
+mod idle;
 mod input;
 mod interrupts;
 mod introspection;

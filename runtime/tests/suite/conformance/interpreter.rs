@@ -112,7 +112,10 @@ pub(super) fn transcript(text: &str) -> Vec<String> {
         let words: Vec<&str> = op.iter().map(String::as_str).collect();
         assert!(script.plain("top", &words), "unknown: {op:?}");
     }
-    script.lines.take()
+    // What is named may hold the loop, whose tasks hold the names.
+    let (lines, names) = (script.lines.take(), script.names.take());
+    drop(names);
+    lines
 }
 
 /// Runs `body`; what it raises in the form of the transcripts.
