@@ -112,9 +112,13 @@ pub(super) fn transcript(text: &str) -> Vec<String> {
         let words: Vec<&str> = op.iter().map(String::as_str).collect();
         assert!(script.plain("top", &words), "unknown: {op:?}");
     }
-    // What is named may hold the loop, whose tasks hold the names.
+    // What is named may hold a loop, whose tasks hold the names.
     let (lines, names) = (script.lines.take(), script.names.take());
-    drop(names);
+    for named in names.values() {
+        if let Named::Loop(event_loop) = named {
+            event_loop.close();
+        }
+    }
     lines
 }
 
