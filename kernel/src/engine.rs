@@ -34,7 +34,7 @@ use crate::magics::{self, Segment};
 use crate::publish::{Publisher, StreamName};
 use crate::session::{Change, Session};
 use crate::stdin::Asker;
-use crate::worker::{Audience, Death, Ended, Worker};
+use crate::worker::{Audience, Death, Ended, Worker, WorkerError};
 use build::{Built, Refusal};
 use options::Options;
 
@@ -403,7 +403,7 @@ impl Engine {
         let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
         let worker = match ready.worker.take() {
             Some(worker) => worker,
-            None => Worker::start(&ready.runtime, &self.options.environment)
+            None => start_worker(&ready.runtime, &self.options)
                 .await
                 .map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?,
         };
@@ -473,7 +473,7 @@ impl Engine {
         for (name, value) in &self.options.build_environment {
             compiler.set_variable(name, value);
         }
-        let worker = Worker::start(&runtime, &self.options.environment).await.map_err(|error| unavailable(&error))?;
+        let worker = start_worker(&runtime, &self.options).await.map_err(|error| unavailable(&error))?;
         self.ready = Some(Ready { runtime, compiler, worker: Some(worker) });
         Ok(())
     }
@@ -490,6 +490,15 @@ impl Engine {
         let lost = self.session.lose_variables("the Rust toolchain changed");
         report::toolchain_changed(&version, &lost)
     }
+}
+
+/// A new worker, with what commands have set.
+async fn start_worker(runtime: &Runtime, options: &Options) -> Result<Worker, WorkerError> {
+    let worker = Worker::start(runtime, &options.environment).await?;
+    if options.virtual_time {
+        worker.set_clock(true).await;
+    }
+    Ok(worker)
 }
 
 /// The map from generated lines to cells, for the worker's messages.

@@ -19,6 +19,8 @@ thread_local! {
     static SET: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
     /// `set_event_loop` was called, so none is made by itself any more.
     static WAS_SET: Cell<bool> = const { Cell::new(false) };
+    /// Loops that are made begin in virtual time, whatever the current one has.
+    static NEW_IS_VIRTUAL: Cell<bool> = const { Cell::new(false) };
     /// The task whose step runs. Not counted as a reference, since every step sets it: see [`Stepping`].
     static TASK: Cell<Option<NonNull<AnyCell>>> = const { Cell::new(None) };
 }
@@ -77,9 +79,15 @@ pub(crate) fn known() -> Option<Rc<Core>> {
     running().or_else(|| SET.try_with(|set| set.borrow().clone()).ok().flatten())
 }
 
-/// The loop of virtual time that this thread is at: the running one, else the one that was set.
+/// The loop whose clock this thread goes by: the running one, else the one that was set. One is made only where its time
+/// would be virtual.
+pub(crate) fn clock_loop() -> Option<Rc<Core>> {
+    known().or_else(|| (NEW_IS_VIRTUAL.get() && !WAS_SET.get() && thread_id::is_main()).then(get))
+}
+
+/// The loop of virtual time that this thread is at.
 pub(crate) fn in_virtual_time() -> Option<Rc<Core>> {
-    known().filter(|core| core.clock.is_virtual())
+    clock_loop().filter(|core| core.clock.is_virtual())
 }
 
 /// A new loop on this thread's engine. Where time is virtual, it goes on in the new loop.
@@ -87,11 +95,19 @@ pub(crate) fn in_virtual_time() -> Option<Rc<Core>> {
 pub(crate) fn new_core() -> Rc<Core> {
     match Engine::of_thread() {
         Ok(engine) => {
-            let clock = in_virtual_time().map_or_else(Clock::new, |core| core.clock.successor());
+            let clock = known().map_or_else(Clock::new, |core| core.clock.successor());
+            if NEW_IS_VIRTUAL.get() {
+                clock.make_virtual();
+            }
             Core::new(engine, clock)
         }
         Err(error) => RuntimeError::new(format!("cannot create an event loop: {error}")).raise(),
     }
+}
+
+/// Says whether loops that this thread makes from now on begin in virtual time.
+pub(crate) fn set_new_time(is_virtual: bool) {
+    NEW_IS_VIRTUAL.set(is_virtual);
 }
 
 /// The loop that runs on this thread, else raises "no running event loop".

@@ -20,7 +20,7 @@ use crate::error::{Exception, InTask, KeyboardInterrupt, Kind};
 use crate::interrupt;
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
-use crate::state::cell::AnyCell;
+use crate::state::cell::{AnyCell, next_number};
 use crate::state::clock::Moment;
 use crate::state::core::Core;
 use crate::state::loops;
@@ -41,6 +41,14 @@ const TICK: Duration = Duration::from_millis(2);
 
 /// Runs `core` until it is stopped or interrupted. The caller has checked that it may run.
 pub(crate) fn run(core: &Rc<Core>) -> Result<(), KeyboardInterrupt> {
+    // A virtual clock is only right inside tokio's context, or between runs.
+    core.sampler.run_begins(core.clock.now().nanoseconds(), next_number());
+    let outcome = drive(core);
+    core.sampler.run_ends(core.clock.now().nanoseconds(), outcome.is_err());
+    outcome
+}
+
+fn drive(core: &Rc<Core>) -> Result<(), KeyboardInterrupt> {
     let run = Run::enter(core);
     let _moving = core.clock.is_virtual().then(|| VirtualTime::begin(core));
     let mut driver = Driver { core, run: &run, alarm: None, turns: 1 };
@@ -135,6 +143,7 @@ impl Driver<'_> {
             }
             if core.schedule.is_empty() && self.wait(cx).is_pending() {
                 self.turns = 1;
+                core.sampler.pauses(|| core.clock.now().nanoseconds());
                 return Poll::Pending;
             }
             if turns % TURNS_PER_GLANCE == 0 && began.elapsed() > BUNDLE_TIME {
@@ -202,6 +211,9 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
     let debug = core.debug.get();
     for _ in 0..schedule.len() {
         let next = schedule.next();
+        if core.sampler.is_due() {
+            observe(core, next.as_ref());
+        }
         let watch = if debug { next.as_ref().and_then(|next| Watch::begin(core, next)) } else { None };
         match next {
             Some(Next::Step(key, task)) => step::run(core, key, task),
@@ -228,6 +240,20 @@ fn turn(core: &Core) -> Option<Result<(), KeyboardInterrupt>> {
         return Some(Err(KeyboardInterrupt));
     }
     core.stopping.get().then_some(Ok(()))
+}
+
+/// Looks at the clock before something runs, and records a step where that is wanted.
+#[cold]
+fn observe(core: &Core, next: Option<&Next>) {
+    let now = core.clock.now();
+    core.schedule.set_time(now);
+    let now = now.nanoseconds();
+    if core.sampler.looks(now)
+        && let Some(Next::Step(key, task)) = next
+    {
+        let ready = core.schedule.standing(*key).map_or(now, |(_, since)| since.nanoseconds());
+        core.sampler.step(task.head.number(), ready, now, || task.subject(core.number));
+    }
 }
 
 /// Takes what the next due timer is to do.

@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 pub use calls::{Handle, LoopHandle, TimerHandle};
 pub use run::{Runner, run};
+pub use virtual_time::set_virtual_time;
 
 use crate::current;
 use crate::driver;
@@ -22,6 +23,7 @@ use crate::report::ExceptionHandler;
 use crate::state::callback::Callback;
 use crate::state::core::Core;
 use crate::state::loops::was_forked_inside;
+use crate::state::record::MarkKind;
 use crate::task::any::of_loop;
 use crate::task::scoped::Scoped;
 use crate::task::{AnyTask, Task};
@@ -277,6 +279,9 @@ impl EventLoop {
 
     /// Ends the run after the present turn; when the loop is not running, the next run makes one turn.
     pub fn stop(&self) {
+        let now = self.core.clock.now().nanoseconds();
+        let task = current::with_task(|task| task.head.number()).unwrap_or(0);
+        self.core.sampler.tape.mark(now, task, || MarkKind::Stop);
         self.core.stopping.set(true);
     }
 

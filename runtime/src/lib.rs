@@ -61,7 +61,7 @@ pub use error::{
 };
 pub use event_loop::{
     EventLoop, Handle, LoopHandle, Runner, TimerHandle, create_task, ensure_future, get_event_loop, get_running_loop,
-    new_event_loop, run, set_event_loop,
+    new_event_loop, run, set_event_loop, set_virtual_time,
 };
 pub use futures::constructor::Future;
 pub use input::{ainput, input, password};
@@ -83,7 +83,8 @@ pub use threads::{ConcurrentFuture, InExecutor, run_coroutine_threadsafe, to_thr
 pub use time::{Seconds, Sleep, sleep};
 pub use timer::{show_timer, start_timer};
 pub use trace::{
-    FrameCallGraphEntry, FutureCallGraph, TaskInfo, TaskState, capture_call_graph, format_call_graph, print_call_graph,
+    FrameCallGraphEntry, FutureCallGraph, TaskInfo, TaskState, Timeline, capture_call_graph, format_call_graph,
+    print_call_graph, start_timeline, stop_timeline, timeline,
 };
 
 /// The examples of the README are tests.

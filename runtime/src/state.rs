@@ -28,6 +28,8 @@ mod outside;
 pub(crate) mod prefetch;
 pub(crate) mod process;
 mod radix;
+pub(crate) mod record;
+pub(crate) mod sampler;
 pub(crate) mod schedule;
 mod sync;
 pub(crate) mod timers;

@@ -188,6 +188,9 @@ impl<T> Task<T> {
     /// Names the task, for its `Debug` form and for reports.
     pub fn set_name(&self, name: &str) {
         self.head().with_rare(|rare| rare.name = Some(name.into()));
+        if let Some(core) = self.head().home() {
+            core.sampler.renamed(self.head().number(), name);
+        }
     }
 
     /// The name of the function whose coroutine the task runs: `c1` for `ensure_future(c1())`.

@@ -129,7 +129,11 @@ impl Future for Sleep {
             }
             Stage::New(delay) => {
                 let core = current::expect_running();
-                let timer = core.timers.arm(core.clock.now().after(*delay), Action::wake(cx.waker()));
+                let deadline = core.clock.now().after(*delay);
+                let timer = core.timers.arm(deadline, Action::wake(cx.waker()));
+                if core.sampler.is_on() {
+                    current::with_task(|task| core.sampler.sleeps(task.head.number(), deadline.nanoseconds()));
+                }
                 let sleeper = Cell::new(Key::of(cx.waker()).unwrap_or(Key::NOWHERE));
                 self.stage = Stage::Armed(Armed { timer, core: Rc::downgrade(&core), sleeper });
                 note(What::Sleep, Location::caller());

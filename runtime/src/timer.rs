@@ -8,16 +8,24 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::current;
+use crate::state::cell::next_number;
 use crate::state::clock::Moment;
+use crate::state::record::MarkKind;
+use crate::state::sampler::Tape;
 
 /// Zero, shared by all threads and all cells.
 static ZERO: Mutex<Option<Moment>> = Mutex::new(None);
 
-/// Sets the zero and prints `---------- zero`.
+/// Sets the zero and prints `---------- zero`. A [timeline](crate::timeline) that is being recorded begins anew there.
 pub fn start_timer() {
     let mut zero = ZERO.lock().unwrap_or_else(PoisonError::into_inner);
     print_line("---------- zero");
-    *zero = Some(now());
+    let now = now();
+    *zero = Some(now);
+    let tape = Tape::of_thread();
+    if tape.is_on() {
+        tape.begin(now.nanoseconds(), next_number(), true);
+    }
 }
 
 /// Prints the time since [`start_timer`] and the message: `1s + 003ms message`. Seconds and milliseconds are cut off,
@@ -40,12 +48,16 @@ pub fn show_timer(message: impl Display) {
 
 fn show(message: &dyn Display) {
     let zero = *ZERO.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(now);
-    print_line(&line(now().since(zero), message));
+    let now = now();
+    print_line(&line(now.since(zero), message));
+    let task = current::with_task(|task| task.head.number()).unwrap_or(0);
+    let text = || MarkKind::Message(message.to_string().into());
+    Tape::of_thread().mark(now.nanoseconds(), task, text);
 }
 
-/// The time as the thread's loop has it, if that is virtual, else the real one.
+/// The time as the thread's loop has it, which is not the system's when it is virtual, or was.
 fn now() -> Moment {
-    current::in_virtual_time().map_or_else(Moment::real, |core| core.clock.now())
+    current::clock_loop().map_or_else(Moment::real, |core| core.clock.now())
 }
 
 fn line(elapsed: Duration, message: &dyn Display) -> String {

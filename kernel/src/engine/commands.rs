@@ -63,6 +63,7 @@ impl Engine {
         match command {
             Command::BuildEnv { name, value } => self.set_build_variable(&name, &value),
             Command::Clear => self.clear(publisher).await,
+            Command::Clock(is_virtual) => self.set_clock(is_virtual, publisher).await,
             Command::Doc(name) => {
                 let (plain, markdown) = self.documentation(&name);
                 show_markdown(&plain, &markdown, publisher);
@@ -202,6 +203,20 @@ impl Engine {
     fn toggle_timing(&mut self, publisher: &Publisher) {
         self.options.timing = !self.options.timing;
         say(format!("Timing: {}", if self.options.timing { "on" } else { "off" }), publisher);
+    }
+
+    async fn set_clock(&mut self, is_virtual: Option<bool>, publisher: &Publisher) {
+        self.options.virtual_time = is_virtual.unwrap_or(self.options.virtual_time);
+        if let Some(is_virtual) = is_virtual
+            && let Some(worker) = self.ready.as_mut().and_then(|ready| ready.worker.as_mut())
+        {
+            worker.set_clock(is_virtual).await;
+        }
+        let meaning = match self.options.virtual_time {
+            true => "virtual (sleeps pass at once, in the same order)",
+            false => "real",
+        };
+        say(format!("Clock: {meaning}"), publisher);
     }
 
     async fn set_variable(&mut self, name: &str, value: &str) {

@@ -10,6 +10,8 @@ pub(super) struct Options {
     pub(super) formats: Formats,
     /// Whether to tell after each cell what took how long.
     pub(super) timing: bool,
+    /// Whether the event loops' time jumps instead of passing.
+    pub(super) virtual_time: bool,
     /// Environment variables of the process in which cells run.
     pub(super) environment: Vec<(String, String)>,
     /// Environment variables of rustc and cargo.

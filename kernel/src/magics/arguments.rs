@@ -55,6 +55,15 @@ pub(super) fn dependency(argument: &str, _: Range<usize>) -> Result<Command, Str
     }
 }
 
+pub(super) fn clock(argument: &str, _: Range<usize>) -> Result<Command, String> {
+    match argument.trim_end_matches(';').trim_end() {
+        "" => Ok(Command::Clock(None)),
+        "virtual" => Ok(Command::Clock(Some(true))),
+        "real" => Ok(Command::Clock(Some(false))),
+        other => Err(format!("the clock is `virtual` or `real`, not `{other}`")),
+    }
+}
+
 pub(super) fn level(argument: &str, _: Range<usize>) -> Result<Command, String> {
     match argument {
         "" => Ok(Command::ToggleOpt),

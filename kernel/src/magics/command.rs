@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use super::arguments::{
-    cell_level, code_type, configuration, dependency, documented, documented_name, error_format, level, measured,
-    measured_cell, nothing, shell, some_code, some_file, value_format, variable,
+    cell_level, clock, code_type, configuration, dependency, documented, documented_name, error_format, level,
+    measured, measured_cell, nothing, shell, some_code, some_file, value_format, variable,
 };
 use super::segment::Sigil::{Cell as Whole, Colon, Percent};
 use super::segment::{Line, Sigil};
@@ -21,6 +21,8 @@ pub(crate) enum Command {
         value: String,
     },
     Clear,
+    /// Let time jump (true) or pass; without a word, only tell which.
+    Clock(Option<bool>),
     /// Make a crate usable: what stands behind `:dep`.
     Dep(String),
     /// Show what is known of a name.
@@ -129,6 +131,7 @@ const COMMANDS: &[Entry] = &[
     entry(SESSION, Colon, "clear", "", "forget everything", |text, _| nothing(text, Command::Clear)),
     entry(SESSION, Colon, "load", "file", "put the text of a file into this cell", some_file),
     entry(SESSION, Colon, "load_config", "", "run `init.evcxr` and `prelude.rs` again", configuration),
+    entry(TIME, Colon, "clock", "virtual", "let sleeps pass at once, in the same order; `real`: in their time again", clock),
     entry(TIME, Percent, "time", "code", "run it, and tell how long it took", |_, range| some_code(range.clone(), Command::Time(range))),
     entry(TIME, Whole, "time", "", "the same for the whole cell", |text, _| nothing(text, Command::TimeCell)),
     entry(TIME, Percent, "timeit", "code", "run it over and over, optimized, and tell how long it takes; `-n` loops, `-r` runs", measured),
@@ -292,6 +295,9 @@ mod tests {
         check(":fmt {}", "Fmt(Some(Display))");
         check(":efmt {}", "Efmt(Some(Display))");
         check(":load_config --quiet", "LoadConfig { quiet: true }");
+        check(":clock virtual", "Clock(Some(true))");
+        check(":clock real;", "Clock(Some(false))");
+        check(":clock", "Clock(None)");
         check(":cache 500", "Needless(\"everything is cached, without being asked\")");
     }
 
@@ -317,6 +323,10 @@ mod tests {
         check(
             ":vars all",
             "all: this command takes no argument, so `all` is too much | `:vars`: the variables and their types",
+        );
+        check(
+            ":clock fast",
+            "fast: the clock is `virtual` or `real`, not `fast` | `:clock virtual`: let sleeps pass at once, in the same order; `real`: in their time again",
         );
         check("%time", "%time: there is no code behind this command | `%time code`: run it, and tell how long it took");
         check("!", "!: a shell command has to follow the `!` | `!command`: run it with `sh`");

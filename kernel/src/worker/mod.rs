@@ -13,4 +13,4 @@ mod show;
 mod stream;
 
 pub(crate) use death::Death;
-pub(crate) use process::{Audience, Ended, Worker};
+pub(crate) use process::{Audience, Ended, Worker, WorkerError};

@@ -198,6 +198,11 @@ impl Worker {
         self.tell(&ToWorker::SetVariable { name: name.to_owned(), value: value.to_owned() }).await;
     }
 
+    /// Lets the event loops' time jump, or pass again.
+    pub(crate) async fn set_clock(&self, is_virtual: bool) {
+        self.tell(&ToWorker::SetClock { is_virtual }).await;
+    }
+
     /// The pending tasks; none if the worker has just died, which the next cell finds out.
     pub(crate) async fn tasks(&self) -> Vec<TaskRow> {
         let answer = self.routes.answer();

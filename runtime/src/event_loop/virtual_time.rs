@@ -2,8 +2,29 @@
 //! same. For lessons, notebooks that are run as tests, and tests of one's own.
 
 use super::{EventLoop, new_event_loop};
+use crate::current;
 use crate::error::misuse;
+use crate::state::loops;
 use crate::time::Seconds;
+
+/// Changes all loops of this thread, as [`EventLoop::set_virtual_time`], and says what time those have that it makes from
+/// now on. Loops that run now stay as they are. What a notebook's `:clock virtual` does.
+///
+/// ```
+/// asyncio::set_virtual_time(true);
+/// let event_loop = asyncio::new_event_loop();
+/// event_loop.block_on(asyncio::sleep(3600));
+/// asyncio::set_virtual_time(false);
+/// assert!(!event_loop.has_virtual_time());
+/// ```
+pub fn set_virtual_time(is_virtual: bool) {
+    current::set_new_time(is_virtual);
+    for core in loops::of_thread() {
+        if !core.running.get() {
+            core.clock.set_virtual(is_virtual);
+        }
+    }
+}
 
 impl EventLoop {
     /// A new loop in virtual time: its clock stands still while code runs and between runs; when nothing is ready it
@@ -56,11 +77,7 @@ impl EventLoop {
         if self.is_running() {
             misuse("This event loop is already running");
         }
-        if is_virtual {
-            self.core.clock.make_virtual();
-        } else if self.has_virtual_time() {
-            self.core.clock.make_real();
-        }
+        self.core.clock.set_virtual(is_virtual);
     }
 
     /// Moves a virtual clock, as code does that computes or blocks for so long: no turn is given away, and what comes

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use super::callback::Callback;
 use super::core::Core;
 use super::key::Key;
+use super::record::Subject;
 use super::waiter::Awaited;
 use super::what::{Place, What};
 use crate::error::Exception;
@@ -94,10 +95,16 @@ pub(crate) enum Waiter {
     Call(Rc<Callback>),
 }
 
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// The number of the next task of the process.
+pub(crate) fn next_number() -> u64 {
+    NUMBER.load(Ordering::Relaxed)
+}
+
 impl Head {
     /// The head of a new task, with the next number of the process.
     pub(crate) fn task(home: &Rc<Core>) -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
         Self::with_number(home, NUMBER.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -156,6 +163,19 @@ impl Head {
         let result = work(&mut rare);
         self.rare.set(Some(rare));
         Some(result)
+    }
+}
+
+impl AnyCell {
+    /// The type name of the task's coroutine, also of one in a box.
+    pub(crate) fn type_name(&self) -> &'static str {
+        self.head.if_rare(|rare| rare.boxed_type).flatten().unwrap_or_else(|| self.body.type_name())
+    }
+
+    /// What a record needs to know of the task, which lives in the loop with the number `home`.
+    pub(crate) fn subject(&self, home: u16) -> Subject {
+        let name = self.head.if_rare(|rare| rare.name.clone()).flatten();
+        Subject { number: self.head.number(), home, type_name: self.type_name(), name }
     }
 }
 

@@ -105,6 +105,15 @@ impl Clock {
         !matches!(self.pace.get(), Pace::Real(_))
     }
 
+    /// Changes to virtual time, or back to real time.
+    pub(crate) fn set_virtual(&self, is_virtual: bool) {
+        if is_virtual {
+            self.make_virtual();
+        } else if self.is_virtual() {
+            self.make_real();
+        }
+    }
+
     /// Goes on with the system's clock.
     pub(crate) fn make_real(&self) {
         self.set(Pace::Real(Moment::real()));

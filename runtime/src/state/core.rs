@@ -13,6 +13,7 @@ use super::engine::Engine;
 use super::inbox::Inbox;
 use super::loops;
 use super::process;
+use super::sampler::Sampler;
 use super::schedule::Schedule;
 use super::timers::Timers;
 use crate::error::misuse;
@@ -26,6 +27,8 @@ pub(crate) struct Core {
     pub(crate) schedule: Schedule,
     pub(crate) clock: Clock,
     pub(crate) timers: Timers,
+    /// Writes down who does what when, if anybody wants to know.
+    pub(crate) sampler: Sampler,
     pub(crate) running: Cell<bool>,
     /// `stop()` was called; the present or next turn is the last one.
     pub(crate) stopping: Cell<bool>,
@@ -56,6 +59,7 @@ impl Core {
             schedule: Schedule::new(number, inbox, clock.now()),
             clock,
             timers: Timers::default(),
+            sampler: Sampler::new(number),
             running: Cell::new(false),
             stopping: Cell::new(false),
             interrupted: Cell::new(false),

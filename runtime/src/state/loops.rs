@@ -69,6 +69,11 @@ pub(crate) fn settle(core: &Rc<Core>) {
     HOME.with(|home| home.borrow_mut().push((core.number, Rc::downgrade(core))));
 }
 
+/// The loops of this thread.
+pub(crate) fn of_thread() -> Vec<Rc<Core>> {
+    HOME.with(|home| home.borrow().iter().filter_map(|(_, core)| core.upgrade()).collect())
+}
+
 /// Forgets a loop that goes away.
 pub(crate) fn unregister(number: u16) {
     let mut directory = DIRECTORY.write().unwrap_or_else(PoisonError::into_inner);

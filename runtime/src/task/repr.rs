@@ -52,8 +52,7 @@ pub(crate) fn kind(cell: &AnyCell) -> &'static str {
 
 /// The name of the function whose coroutine the task runs.
 pub(crate) fn coroutine(cell: &AnyCell) -> &'static str {
-    let boxed = cell.head.if_rare(|rare| rare.boxed_type).flatten();
-    function_of(boxed.unwrap_or_else(|| cell.body.type_name()))
+    function_of(cell.type_name())
 }
 
 /// Values of the everyday types; for others, whether they implement `Debug` cannot be known here.

@@ -7,13 +7,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::repr;
-use crate::current::Stepping;
+use crate::current::{self, Stepping};
 use crate::error::{Exception, InTask, Kind};
 use crate::report::{Report, deliver};
 use crate::state::callback::Callback;
 use crate::state::cell::{AnyCell, Rare, Status, Waiter};
 use crate::state::core::Core;
 use crate::state::key::Key;
+use crate::state::record::End;
+use crate::state::waiter::Awaited;
 use crate::state::what::What;
 
 /// Enters a new task into `core`: its first step goes to the end of the ready queue.
@@ -23,18 +25,42 @@ pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
     if !core.running.get() {
         core.schedule.set_time(core.clock.now());
     }
+    if core.sampler.is_on() {
+        record_birth(core, &cell);
+    }
     let key = core.schedule.admit(Rc::clone(&cell));
     cell.head.key.set(key);
+}
+
+#[cold]
+fn record_birth(core: &Core, cell: &AnyCell) {
+    let parent = current::with_task(|task| task.head.number()).unwrap_or(0);
+    let now = || core.clock.now().nanoseconds();
+    core.sampler.born(cell.head.number(), parent, now, || cell.subject(core.number));
 }
 
 /// Makes one step of a task that the turn has taken from the queue.
 pub(crate) fn run(core: &Core, key: Key, cell: Rc<AnyCell>) {
     if step(&cell, key) {
         core.schedule.suspend(key);
+        if core.sampler.has_step() {
+            record_wait(core, &cell);
+        }
     } else if Rc::strong_count(&cell) == 1 {
         // Nobody will ask for the value, whose destructor is not ours.
         clear_quietly(&cell);
     }
+}
+
+#[cold]
+fn record_wait(core: &Core, cell: &AnyCell) {
+    let awaits = cell.head.awaits.take();
+    let awaited = match &awaits {
+        Some(Awaited::Future(other)) => other.head.number(),
+        _ => 0,
+    };
+    cell.head.awaits.set(awaits);
+    core.sampler.waits(cell.head.awaits_what.get(), awaited);
 }
 
 /// Whether the task has suspended; otherwise it has ended.
@@ -113,6 +139,9 @@ pub(crate) fn end(cell: &AnyCell, status: Status) {
     let others = head.if_rare(|rare| std::mem::take(&mut rare.waiters)).unwrap_or_default();
     let core = head.home();
     if let Some(core) = &core {
+        if core.sampler.is_on() {
+            record_end(core, head.number(), status);
+        }
         let registered = core.schedule.remove(head.key.replace(Key::NOWHERE));
         drop(registered);
     }
@@ -126,6 +155,16 @@ pub(crate) fn end(cell: &AnyCell, status: Status) {
             (Waiter::Call(_), None) => {}
         }
     }
+}
+
+#[cold]
+fn record_end(core: &Core, number: u64, status: Status) {
+    let end = match status {
+        Status::Pending | Status::Finished => End::Finished,
+        Status::Failed => End::Failed,
+        Status::Cancelled => End::Cancelled,
+    };
+    core.sampler.ended(number, end, || core.clock.now().nanoseconds());
 }
 
 /// Ends a task whose frame goes away: if it is still pending its coroutine is dropped, and it counts as cancelled.

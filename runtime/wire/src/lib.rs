@@ -51,6 +51,11 @@ pub enum ToWorker {
         /// Its value.
         value: String,
     },
+    /// Let the time of the event loops jump or pass; between cells only.
+    SetClock {
+        /// Whether it jumps.
+        is_virtual: bool,
+    },
     /// List the pending tasks; between cells only.
     ListTasks,
 }

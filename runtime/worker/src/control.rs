@@ -15,6 +15,7 @@ use crate::ask::Questions;
 pub(crate) enum Job {
     Run(Run),
     SetVariable { name: String, value: String },
+    SetClock { is_virtual: bool },
     ListTasks,
 }
 
@@ -147,6 +148,7 @@ fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, jobs: &Se
                 }
             }
             Ok(ToWorker::SetVariable { name, value }) => drop(jobs.send(Job::SetVariable { name, value })),
+            Ok(ToWorker::SetClock { is_virtual }) => drop(jobs.send(Job::SetClock { is_virtual })),
             Ok(ToWorker::ListTasks) => drop(jobs.send(Job::ListTasks)),
             Ok(ToWorker::Shown) => {
                 *kernel.answers.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;

@@ -48,10 +48,12 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.
     let any_loop = asyncio::new_event_loop();
     let _context = any_loop.enter();
+    asyncio::cell::record_timeline();
     for job in jobs {
         match job {
             Job::Run(cell) => kernel.send(&FromWorker::Done(run::run(&scope, &kernel, cell)))?,
             Job::SetVariable { name, value } => run::set_variable(&name, &value),
+            Job::SetClock { is_virtual } => asyncio::set_virtual_time(is_virtual),
             Job::ListTasks => kernel.send(&FromWorker::Tasks(run::pending_tasks()))?,
         }
     }
