@@ -259,6 +259,9 @@ fn main() {
             line.print();
         }
     }
+    if filter.is_empty() || filter == "recording" {
+        print_recording(&all, count);
+    }
     if filter.is_empty() {
         print_growth(&all.0);
     }
@@ -273,6 +276,39 @@ fn print_memory(ours: &Ours) {
         task.cancel();
     }
     ours.run(async {});
+}
+
+/// What recording for `timeline()` costs: each round once without it and once with a new recording.
+fn print_recording(all: &All, count: usize) {
+    let second = Duration::from_secs(1);
+    for line in [
+        line("recorded: spawn + join, 1,000", count, all, SpawnAndJoin(1000)),
+        line("recorded: yield, one task", count, all, Yield(1)),
+        line("recorded: yield, 100 tasks", count, all, Yield(100)),
+        line("recorded: 500 tasks over 0.5 s", 500, all, Timers(second / 2)),
+        line("recorded: 100,000 timers", 100_000, all, Timers(second / 10)),
+    ] {
+        let mut best = [f64::INFINITY; 2];
+        for _ in 0..rounds() {
+            for (on, best) in best.iter_mut().enumerate() {
+                if on == 1 {
+                    asyncio::start_timeline();
+                }
+                let start = busy();
+                let _ = line.rounds[0]();
+                *best = best.min((busy() - start).as_secs_f64());
+                asyncio::stop_timeline();
+            }
+        }
+        let nanoseconds = best.map(|time| time * 1e9 / line.count as f64);
+        println!(
+            "{:<34}{:>10.1} ns off {:>10.1} ns on: {:+.1} %",
+            line.name,
+            nanoseconds[0],
+            nanoseconds[1],
+            (best[1] / best[0] - 1.0) * 100.0
+        );
+    }
 }
 
 /// What a task and a timer cost when there are more and more of them.

@@ -16,21 +16,19 @@ use super::record::{End, MarkKind, Record, Subject, Time};
 use super::what::What;
 
 /// One part in so many of the time may be spent.
-const SHARE: u64 = 40;
+const SHARE: u64 = 60;
 /// What recording a step costs, in nanoseconds.
-const PRICE: u64 = 50;
+const PRICE: u64 = 100;
 /// How much can be saved, in nanoseconds.
 const SAVINGS: u64 = 1024 * PRICE;
 /// How many steps pass between two looks that nobody can pay for.
-const UNPAID: u32 = 256;
+const UNPAID: u32 = 512;
 
 /// A thread's record, and whether it is written.
 pub(crate) struct Tape {
     on: Cell<bool>,
     /// Tasks with this number and later ones are not recorded.
     limit: Cell<u64>,
-    /// How many tasks have been refused since.
-    refused: Cell<u64>,
     record: RefCell<Record>,
 }
 
@@ -38,7 +36,6 @@ thread_local! {
     static TAPE: Rc<Tape> = Rc::new(Tape {
         on: Cell::new(false),
         limit: Cell::new(0),
-        refused: Cell::new(0),
         record: RefCell::default(),
     });
 }
@@ -57,7 +54,6 @@ impl Tape {
     pub(crate) fn begin(&self, zero: Time, next: u64, zero_was_set: bool) {
         self.on.set(true);
         self.change(|record| *record = Record::new(zero, next, zero_was_set));
-        self.refused.set(0);
     }
 
     /// Writes nothing from now on. What was recorded stays.
@@ -66,17 +62,22 @@ impl Tape {
         self.limit.set(0);
     }
 
-    /// The record so far.
-    pub(crate) fn copy(&self) -> Record {
+    /// The record so far; `next` is the number of the next task.
+    pub(crate) fn copy(&self, next: u64) -> Record {
         let mut record = self.record.borrow().clone();
-        record.left_out += self.refused.get();
+        record.left_out += self.refused(next);
         record
     }
 
+    /// How many tasks came when the record took no more.
+    fn refused(&self, next: u64) -> u64 {
+        if self.is_on() { next.saturating_sub(self.limit.get()) } else { 0 }
+    }
+
     /// Whether it is full, and nobody has asked for its zero.
-    fn is_stale(&self) -> bool {
+    fn is_stale(&self, next: u64) -> bool {
         let record = self.record.borrow();
-        !record.zero_was_set && record.left_out + self.refused.get() > 0
+        !record.zero_was_set && record.left_out + self.refused(next) > 0
     }
 
     /// A loop runs already as the record begins.
@@ -143,6 +144,12 @@ impl Sampler {
         self.tape.is_on()
     }
 
+    /// Whether a task of this number may be in the record.
+    #[inline]
+    pub(crate) fn wants(&self, number: u64) -> bool {
+        self.tape.takes(number)
+    }
+
     /// Looks at the next thing.
     pub(crate) fn look_again(&self) {
         self.left.set(1);
@@ -196,13 +203,9 @@ impl Sampler {
         }
     }
 
-    /// A task was made. `now` and `subject` are asked for only where that is recorded.
-    pub(crate) fn born(&self, number: u64, parent: u64, now: impl FnOnce() -> Time, subject: impl FnOnce() -> Subject) {
-        if self.tape.takes(number) {
-            self.tape.change(|record| record.born(subject(), parent, now()));
-        } else {
-            self.tape.refused.set(self.tape.refused.get() + 1);
-        }
+    /// A task was made that is [wanted](Self::wants).
+    pub(crate) fn born(&self, parent: u64, now: Time, subject: Subject) {
+        self.tape.change(|record| record.born(subject, parent, now));
     }
 
     /// A task has another name.
@@ -212,11 +215,9 @@ impl Sampler {
         }
     }
 
-    /// A task has ended.
-    pub(crate) fn ended(&self, number: u64, end: End, now: impl FnOnce() -> Time) {
-        if self.tape.takes(number) {
-            self.tape.change(|record| record.ended(number, end, now()));
-        }
+    /// A task has ended that is [wanted](Self::wants).
+    pub(crate) fn ended(&self, number: u64, end: End, now: Time) {
+        self.tape.change(|record| record.ended(number, end, now));
     }
 
     /// The loop has nothing to do.
@@ -230,7 +231,7 @@ impl Sampler {
     pub(crate) fn run_begins(&self, now: Time, next: u64) {
         self.left.set(1);
         if self.is_on() {
-            if self.tape.is_stale() {
+            if self.tape.is_stale(next) {
                 self.tape.begin(now, next, false);
             }
             self.tape.change(|record| record.run_begins(self.home, now));

@@ -25,7 +25,7 @@ pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
     if !core.running.get() {
         core.schedule.set_time(core.clock.now());
     }
-    if core.sampler.is_on() {
+    if core.sampler.wants(cell.head.number()) {
         record_birth(core, &cell);
     }
     let key = core.schedule.admit(Rc::clone(&cell));
@@ -35,8 +35,7 @@ pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
 #[cold]
 fn record_birth(core: &Core, cell: &AnyCell) {
     let parent = current::with_task(|task| task.head.number()).unwrap_or(0);
-    let now = || core.clock.now().nanoseconds();
-    core.sampler.born(cell.head.number(), parent, now, || cell.subject(core.number));
+    core.sampler.born(parent, core.clock.now().nanoseconds(), cell.subject(core.number));
 }
 
 /// Makes one step of a task that the turn has taken from the queue.
@@ -139,7 +138,7 @@ pub(crate) fn end(cell: &AnyCell, status: Status) {
     let others = head.if_rare(|rare| std::mem::take(&mut rare.waiters)).unwrap_or_default();
     let core = head.home();
     if let Some(core) = &core {
-        if core.sampler.is_on() {
+        if head.number() != 0 && core.sampler.wants(head.number()) {
             record_end(core, head.number(), status);
         }
         let registered = core.schedule.remove(head.key.replace(Key::NOWHERE));
@@ -164,7 +163,7 @@ fn record_end(core: &Core, number: u64, status: Status) {
         Status::Failed => End::Failed,
         Status::Cancelled => End::Cancelled,
     };
-    core.sampler.ended(number, end, || core.clock.now().nanoseconds());
+    core.sampler.ended(number, end, core.clock.now().nanoseconds());
 }
 
 /// Ends a task whose frame goes away: if it is still pending its coroutine is dropped, and it counts as cancelled.

@@ -126,7 +126,9 @@ mod tests {
 
     fn record(runs: &[(u64, u64)]) -> Record {
         let run = |&(begin, end): &(u64, u64)| Run { home: 0, begin: begin * SECOND, end: Some(end * SECOND) };
-        Record { zero: 5 * SECOND, runs: runs.iter().map(run).collect(), ..Record::default() }
+        let mut record = Record::new(5 * SECOND, 1, true);
+        record.runs.extend(runs.iter().map(run));
+        record
     }
 
     #[test]

@@ -28,7 +28,7 @@ text{font:11px system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fil
 .name{font-size:13px;font-weight:600}.task,.axis,.what{font-size:10.5px}.what{font-style:italic}\
 .message{fill:#8a7a3f}.stop{fill:#d1495b;font-weight:600}\
 .grid{stroke:#8090a8;stroke-opacity:.22}.wait{stroke:#8fa0b8;stroke-width:2}.row{fill:#8090a8;fill-opacity:.07}\
-.run{fill:#3f83d9}.ready{fill:#e39a2d;fill-opacity:.85}.loop{fill:#3fa677}.cut{fill:#8090a8;fill-opacity:.18}\
+.run{fill:#3f83d9}.often{fill:#3f83d9;fill-opacity:.45}.ready{fill:#e39a2d;fill-opacity:.85}.loop{fill:#3fa677}.cut{fill:#8090a8;fill-opacity:.18}\
 .fork{stroke:#9a6bd1;stroke-width:1.6;fill:none}.join{stroke:#9a6bd1;stroke-width:1.2;stroke-dasharray:2 3;fill:none}\
 .head{fill:#9a6bd1}.dot{fill:#c9a227}.break{stroke:#d1495b;stroke-width:1.5;stroke-dasharray:5 3}\
 .done{fill:#3f83d9}.failed{stroke:#d1495b;stroke-width:2.4;fill:none}.cancelled{stroke:#78849a;stroke-width:2.4;fill:none}";
@@ -57,8 +57,17 @@ pub(super) fn draw(timeline: &Timeline) -> String {
 /// Where the axis begins: right of the longest label.
 fn left(timeline: &Timeline) -> f64 {
     let letters = |row: &Row| row.coroutine.chars().count() as f64 * 7.6 + 16.0;
-    let names = |row: &Row| row.name.chars().count() as f64 * LETTER;
+    let names = |row: &Row| subtitle(timeline, row).chars().count() as f64 * LETTER;
     timeline.rows.iter().map(|row| letters(row).max(names(row)) + 22.0).fold(84.0, f64::max).min(230.0)
+}
+
+/// What stands below a row's name.
+fn subtitle(timeline: &Timeline, row: &Row) -> String {
+    let home = timeline.homes.iter().position(|home| *home == row.home);
+    match home {
+        Some(number) if timeline.homes.len() > 1 => format!("{} · loop {}", shortened(&row.name, 28), number + 1),
+        _ => shortened(&row.name, 28),
+    }
 }
 
 struct Figure<'a> {
@@ -69,6 +78,21 @@ struct Figure<'a> {
     svg: String,
     /// Messages for which there was no room.
     unplaced: usize,
+}
+
+/// Steps that are drawn as one.
+struct Bar {
+    from: f64,
+    to: f64,
+    /// How much of it the task ran.
+    busy: f64,
+    steps: usize,
+}
+
+impl Bar {
+    fn class(&self) -> &'static str {
+        if self.steps > 2 && self.busy < (self.to - self.from) / 2.0 { "often" } else { "run" }
+    }
 }
 
 /// Where a row is.
@@ -109,7 +133,8 @@ impl Figure<'_> {
     fn place_rows(&mut self) -> f64 {
         let timeline = self.timeline;
         let mut top = TOP + 16.0 * timeline.homes.len() as f64 + 8.0;
-        if timeline.marks.iter().any(|mark| !matches!(mark.kind, MarkKind::Message(_))) {
+        let has_breaks = timeline.marks.iter().any(|mark| !matches!(mark.kind, MarkKind::Message(_)));
+        if has_breaks || timeline.axis.pieces.iter().any(|piece| piece.is_cut) {
             top += LANE;
         }
         let outside = timeline.marks.iter().filter(|mark| mark.row.is_none());
@@ -193,11 +218,8 @@ impl Figure<'_> {
                 to - from,
                 height - TOP
             ));
-            let (x, y) = ((from + to) / 2.0 + 4.0, (TOP + height) / 2.0);
-            let text = format!("{} without a run", duration(piece.to - piece.from));
-            self.add(format_args!(
-                "<text class=\"what\" text-anchor=\"middle\" transform=\"translate({x:.1} {y:.1}) rotate(-90)\">{text}</text>"
-            ));
+            let y = TOP + 16.0 * timeline.homes.len() as f64 + 10.0;
+            self.text((from + to) / 2.0, y, "what", "middle", &format!("{} pause", duration(piece.to - piece.from)));
         }
     }
 
@@ -239,30 +261,30 @@ impl Figure<'_> {
             coroutine.push_str("()");
         }
         self.text(x, y - 1.0, "name", "end", &coroutine);
-        let mut name = shortened(&row.name, ((self.left - 14.0) / LETTER) as usize);
-        if self.timeline.homes.len() > 1
-            && let Some(number) = self.timeline.homes.iter().position(|home| *home == row.home)
-        {
-            let _ = write!(name, " · loop {}", number + 1);
-        }
-        self.text(x, y + 11.0, "task", "end", &name);
+        self.text(x, y + 11.0, "task", "end", &subtitle(self.timeline, row));
     }
 
-    /// Bars for the steps of a task, and for the time before them in which it could have run. Those that fall on the same
-    /// pixels are one.
+    /// Bars for the steps of a task, and for the time before them in which it could have run. Steps that touch each other in
+    /// the figure have one bar, a pale one when the task did not run for most of it.
     fn draw_steps(&mut self, row: &Row, y: f64) {
-        let mut drawn = 0.0;
+        let mut bar: Option<Bar> = None;
         for step in &row.steps {
             let (ready, begin, end) = (self.x(step.ready), self.x(step.begin), self.x(step.end));
             if begin - ready > 2.0 {
                 self.bar("ready", ready, begin, y, 7.0);
             }
-            let end = end.max(begin + LEAST);
-            if end > drawn + 0.5 {
-                self.bar("run", begin, end, y, BAR);
-                drawn = end;
+            let (to, busy) = (end.max(begin + LEAST), end - begin);
+            match &mut bar {
+                Some(bar) if begin <= bar.to + 0.5 => {
+                    (bar.to, bar.busy, bar.steps) = (bar.to.max(to), bar.busy + busy, bar.steps + 1);
+                }
+                _ => {
+                    let full = bar.replace(Bar { from: begin, to, busy, steps: 1 });
+                    full.into_iter().for_each(|bar| self.bar(bar.class(), bar.from, bar.to, y, BAR));
+                }
             }
         }
+        bar.into_iter().for_each(|bar| self.bar(bar.class(), bar.from, bar.to, y, BAR));
         // Made, and never run.
         if let (Some(born), [], None) = (row.born, &row.steps[..], row.end) {
             let end = self.x(self.timeline.end);
@@ -409,11 +431,13 @@ impl Figure<'_> {
         let has_ready = rows.iter().any(|row| {
             row.steps.iter().any(|step| self.x(step.begin) - self.x(step.ready) > 2.0) || row.steps.is_empty()
         });
+        let often = self.svg.contains("class=\"often\"");
         let ended = |end| rows.iter().any(|row| row.end.is_some_and(|(_, how)| how == end));
         let (forks, joins) =
             (rows.iter().any(|row| row.parent.is_some()), rows.iter().any(|row| row.awaiter.is_some()));
         let entries = [
             (true, "running", "<rect class=\"run\" y=\"-6\" width=\"14\" height=\"12\" rx=\"1.5\"/>"),
+            (often, "running now and then", "<rect class=\"often\" y=\"-6\" width=\"14\" height=\"12\" rx=\"1.5\"/>"),
             (
                 has_ready,
                 "ready, but others run",

@@ -78,7 +78,7 @@ pub fn stop_timeline() {
 pub fn timeline() -> Timeline {
     let now = current::clock_loop().map_or_else(Moment::real, |core| core.clock.now()).nanoseconds();
     let tape = Tape::of_thread();
-    Timeline::of(tape.copy(), now, tape.is_on())
+    Timeline::of(tape.copy(next_number()), now, tape.is_on())
 }
 
 /// What [`timeline`] returns: a snapshot.
@@ -276,7 +276,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -18,4 +18,5 @@ mod outside;
 mod soak;
 mod stress;
 mod threads;
+mod timeline;
 mod virtual_time;
