@@ -1,20 +1,32 @@
 //! The name that somebody may have meant who mistyped it. Called by `magics` for commands, and by the
 //! engine for the names of a notebook and of crates.
 
-/// The candidate that the fewest changes lead to, if they are few for a word of this length.
+/// The candidate that the fewest changes lead to, if they are few for a word of this length. Names that differ in their
+/// numbers, such as `c1` and `c2`, are different on purpose.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() {
         return None;
     }
     let word = word.to_lowercase();
     let enough = (word.chars().count() / 3).clamp(1, 3);
-    let distances = candidates.into_iter().map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate));
+    let mistakable = |candidate: &&str| !is_sibling(&word, &candidate.to_lowercase());
+    let distances = candidates
+        .into_iter()
+        .filter(mistakable)
+        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate));
     // What begins in the same way is meant more likely.
     let best = distances.min_by_key(|(distance, name)| {
         (*distance, !name.to_lowercase().starts_with(word.chars().next().unwrap_or(' ')))
     });
     best.filter(|(distance, name)| *distance <= enough || (word.len() > 2 && name.starts_with(&word)))
         .map(|(_, name)| name)
+}
+
+/// Whether two words are the same but for the number in them.
+fn is_sibling(a: &str, b: &str) -> bool {
+    let numbers = |word: &str| word.chars().filter(char::is_ascii_digit).count();
+    let letters = |word: &str| word.replace(|c: char| c.is_ascii_digit(), "");
+    numbers(a) > 0 && numbers(b) > 0 && a != b && letters(a) == letters(b)
 }
 
 /// How many characters have to be inserted, removed, replaced, or exchanged with their neighbor.
@@ -59,5 +71,7 @@ mod tests {
         assert_eq!(nearest("plot", names), None);
         assert_eq!(nearest("x", names), None);
         assert_eq!(nearest("LIMTI", ["LIMIT"]), Some("LIMIT"));
+        assert_eq!(nearest("c2", ["c1", "c10"]), None);
+        assert_eq!(nearest("c2", ["c"]), Some("c"));
     }
 }

@@ -148,7 +148,7 @@ fn nothing(location: &'static Location<'static>) -> Box<dyn Any + Send> {
 }
 
 fn failed(type_name: &str, message: String, location: &'static Location<'static>) -> Box<dyn Any + Send> {
-    Box::new(Failed { name: display::without_paths(type_name), message, causes: Vec::new(), location })
+    Box::new(Failed { name: name_of(type_name), message, causes: Vec::new(), location })
 }
 
 fn explained(type_name: &str, error: Box<dyn Error + '_>, location: &'static Location<'static>) -> Box<dyn Any + Send> {
@@ -157,7 +157,23 @@ fn explained(type_name: &str, error: Box<dyn Error + '_>, location: &'static Loc
         message => message,
     };
     let causes = causes(&message, &*error);
-    Box::new(Failed { name: display::without_paths(type_name), message, causes, location })
+    Box::new(Failed { name: name_of(type_name), message, causes, location })
+}
+
+/// What an error's type is called. Many crates call theirs `Error`, so that one is named with its crate, as people write it.
+fn name_of(type_name: &str) -> String {
+    let path: Vec<&str> = type_name.split("::").collect();
+    let family = match path.as_slice() {
+        // A type of the notebook's own.
+        ["cell", ..] => None,
+        ["std" | "core" | "alloc", module, .., "Error"] => Some(module),
+        [family, .., "Error"] => Some(family),
+        _ => None,
+    };
+    match family {
+        Some(family) if !type_name.contains('<') => format!("{family}::Error"),
+        _ => display::without_paths(type_name),
+    }
 }
 
 /// What the causes of an error say, the nearest first. Many errors quote their cause, which need not be said twice.
@@ -180,6 +196,31 @@ fn causes(message: &str, error: &dyn Error) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_called_error_are_named_with_their_crate() {
+        let names = [
+            "std::io::error::Error",
+            "core::fmt::Error",
+            "serde_json::error::Error",
+            "anyhow::Error",
+            "cell::Error",
+            "cell::shop::Error",
+            "core::num::error::ParseIntError",
+            "alloc::boxed::Box<dyn core::error::Error>",
+        ];
+        let expected = [
+            "io::Error",
+            "fmt::Error",
+            "serde_json::Error",
+            "anyhow::Error",
+            "Error",
+            "Error",
+            "ParseIntError",
+            "Box<dyn Error>",
+        ];
+        assert_eq!(names.map(name_of), expected);
+    }
 
     /// An error that says this, because of that one.
     #[derive(Debug)]
