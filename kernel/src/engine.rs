@@ -96,8 +96,6 @@ struct Text<'a> {
 #[derive(Debug, Clone, Default)]
 struct Part {
     range: Range<usize>,
-    /// Counts the parts of the text, from 0: each has a file of its own, since panics name a line in it.
-    number: usize,
     purpose: Purpose,
     /// rustc's `opt-level`, if it is not the notebook's.
     opt_level: Option<u8>,
@@ -218,11 +216,10 @@ impl Engine {
     /// Runs one part of a text; how long the worker took for it.
     async fn run_part(&mut self, text: &Text<'_>, part: Part, publisher: &Publisher) -> Result<Times, ErrorReport> {
         let begun = Instant::now();
-        let file = self.file_of(text, &part);
         let mut interrupts = self.interrupts.clone();
         let (plan, built, change) = tokio::select! {
             biased;
-            built = self.build(text, &part, &file, publisher) => built?,
+            built = self.build(text, &part, publisher) => built?,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
         let compiled = begun.elapsed();
@@ -241,7 +238,7 @@ impl Engine {
                     forget: self.session.take_dropped(),
                     discard: built.discard.clone(),
                     pieces: pieces_of(&built.generated),
-                    file,
+                    file: built.generated.file(),
                 };
                 self.run(text, run, &plan, &built, publisher).await?
             }
@@ -252,18 +249,11 @@ impl Engine {
         Ok(times)
     }
 
-    /// The name of the generated file of a part.
-    fn file_of(&self, text: &Text<'_>, part: &Part) -> String {
-        let file = self.session.file(&text.label, text.code);
-        if part.number > 0 { format!("{file}+{}", part.number) } else { file }
-    }
-
     /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
     async fn build(
         &mut self,
         text: &Text<'_>,
         part: &Part,
-        file: &str,
         publisher: &Publisher,
     ) -> Result<(CellPlan, Built, Change), ErrorReport> {
         self.prepare(Some(publisher)).await?;
@@ -280,7 +270,7 @@ impl Engine {
             if plan.parsed.items.is_empty() && plan.parsed.uses.is_empty() && !plan.runs() {
                 return Ok((plan, Built::default(), change));
             }
-            match build::build(&self.ready()?.compiler, &mut plan, &self.session, &text.label, file, opt_level).await {
+            match build::build(&self.ready()?.compiler, &mut plan, &self.session, &text.label, opt_level).await {
                 Ok(built) => return Ok((plan, built, change)),
                 Err(refusal) => self.mend(refusal, &plan.parsed, &mut conflicting).await?,
             }
@@ -318,13 +308,12 @@ impl Engine {
         self.prepare(Some(publisher)).await?;
         let mut interrupts = self.interrupts.clone();
         let part = Part { range, purpose: Purpose::Type, ..Part::default() };
-        let file = self.file_of(text, &part);
         let parsed = self.split(text, &part).await?;
         let change = self.session.change(&parsed, &[]);
         let plan = cell::plan(parsed, self.session.known(&change), part.purpose);
         let found = tokio::select! {
             biased;
-            found = build::type_of(&self.ready()?.compiler, &plan, &file) => found,
+            found = build::type_of(&self.ready()?.compiler, &plan) => found,
             Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
         };
         match found {

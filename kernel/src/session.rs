@@ -34,8 +34,6 @@ pub(crate) struct Session {
     to_drop: Vec<String>,
     /// Variables of the past, and why they are no more.
     ended: BTreeMap<String, Ended>,
-    /// Text of a cell → the label of the first cell that had it.
-    files: BTreeMap<String, String>,
     /// Cell label → its text, for showing where something happened.
     sources: BTreeMap<String, Arc<Source>>,
 }
@@ -84,12 +82,6 @@ impl Session {
         std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain)
     }
 
-    /// What to call the generated file of a cell: after the first cell with this text, so that running it again finds
-    /// what was compiled then.
-    pub(crate) fn file(&self, label: &str, code: &str) -> String {
-        self.files.get(code).cloned().unwrap_or_else(|| label.to_owned())
-    }
-
     /// The text of a cell by its label.
     pub(crate) fn source(&self, label: &str) -> Option<&Arc<Source>> {
         self.sources.get(label)
@@ -130,7 +122,6 @@ impl Session {
 
     /// Remembers the text of a cell, whatever becomes of it.
     pub(crate) fn remember_source(&mut self, source: &Arc<Source>) {
-        self.files.entry(source.text.clone()).or_insert_with(|| source.label.clone());
         self.sources.insert(source.label.clone(), source.clone());
     }
 
@@ -262,8 +253,8 @@ impl Session {
 
     /// Forgets everything but the texts, whose labels are not to be used again. The worker is a new one.
     pub(crate) fn clear(&mut self) {
-        let Session { files, sources, .. } = std::mem::take(self);
-        *self = Session { files, sources, ..Session::default() };
+        let sources = std::mem::take(&mut self.sources);
+        *self = Session { sources, ..Session::default() };
     }
 
     /// The worker has died: its variables are gone, and statics begin anew. Returns the names of what was lost.

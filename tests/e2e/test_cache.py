@@ -69,6 +69,26 @@ def test_restart_and_run_all_compiles_nothing(start, cache, tmp_path):
     assert entries(cache) == kept
 
 
+def test_what_was_compiled_is_found_in_whatever_order_cells_ran(start, cache, tmp_path):
+    toolchain, counted = counting_toolchain(tmp_path)
+    environment = {"BOUCLE_CACHE_DIR": str(cache), "PATH": f"{toolchain}/bin:{os.environ['PATH']}"}
+    kernel = start(env=environment)
+    # As one works on a notebook: in the end cells have other numbers, and definitions another order.
+    definitions = ["fn a() -> i32 { 1 }", "fn b() -> i32 { a() + 1 }"]
+    for code in [NOTEBOOK[0], "1 + 1", definitions[1], NOTEBOOK[6], *NOTEBOOK[1:], definitions[0], "a() + b()"]:
+        kernel.run(code)
+    kernel.shutdown()
+    compiled = len(counted.read_text())
+    kernel = start(env=environment)
+    run_all(kernel)
+    assert [kernel.ok(code).value for code in [*definitions, "a() + b()"]] == [None, None, "3"]
+    request = kernel.fails("fn outer(at: usize) -> i32 { [1, 2][at] }\nouter(2)")
+    assert "In[12]:1:30" in request.traceback, "places are those of this session"
+    kernel.shutdown()
+    # The last cell is compiled once more to find out who called what failed, and `b` is checked behind `a`.
+    assert len(counted.read_text()) == compiled + 3, "something was compiled again"
+
+
 def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 0xFF
@@ -170,3 +190,40 @@ def test_a_killed_kernels_folder_is_swept_and_a_living_ones_is_not(start, cache)
     for kernel in (living, another):
         kernel.shutdown()
     assert not list(cache.glob("cells/*/session-*"))
+
+
+@pytest.fixture
+def small_disk(cache):
+    """The folder of compiled cells, on a disk of 2 MB."""
+    folder = cache / "cells"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"this user may not mount a disk that can be filled: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk, free):
+    """Leaves so many bytes free."""
+    (disk / "filler").write_bytes(bytes(shutil.disk_usage(disk).free - free))
+    assert shutil.disk_usage(disk).free <= free
+
+
+@pytest.mark.parametrize("free", [0, 8 * 4096], ids=["to the last byte", "but for a few blocks"])
+def test_a_full_disk_fails_the_cell_and_nothing_else(start, cache, small_disk, free):
+    kernel = start(env={"BOUCLE_CACHE_DIR": str(cache)})
+    kernel.ok("static N: std::sync::Mutex<i32> = std::sync::Mutex::new(1);\nfn twice(n: i32) -> i32 { 2 * n }")
+    kernel.ok("let kept = vec![1, 2, 3]; *N.lock().unwrap() += 1;")
+    kernel.ok('async fn slow() -> i32 { sleep(0.01).await; 7 }\nlet task = ensure_future(slow());')
+    fill(small_disk, free)
+    for code in ["kept.iter().map(|n| twice(*n)).collect::<std::collections::BTreeSet<_>>()", "let new = kept.clone();", 'format!("{:?}", kept)']:
+        request = kernel.fails(code)
+        assert request.reply["ename"] == "CompileError", request.describe()
+        assert "No space left" in request.error and str(small_disk) in request.error, request.describe()
+        assert "see that there is room" in request.error, request.describe()
+    assert kernel.ok("!echo still here").text() == "still here\n", "what needs no compiler works"
+    (small_disk / "filler").unlink()
+    assert kernel.ok("kept.iter().map(|n| twice(*n)).sum::<i32>() + *N.lock().unwrap()").value == "14"
+    assert kernel.ok("task.await").value == "7"
+    kernel.shutdown()

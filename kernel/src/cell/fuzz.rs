@@ -262,6 +262,10 @@ mod tests {
         "thread_local! { static A: u8 = 1; pub static B: Vec<u8> = const { Vec::new() } }",
         "thread_local!(static Z: u8 = 1);",
         "thread_local! {}",
+        "for (i) in 0..n { s += i * i }",
+        "'l: for i in (a)..=(b + 1) { if i > 3 { continue 'l } }",
+        "for (i, x) in v.iter().enumerate() { w[i] = *x; }",
+        "v.iter().map(|x| { x + 1 }).filter(|x| x > &2).count()",
         "macro_rules! m { ($x:expr) => { $x.await? }; () => {} }",
         "m!(1);",
         "m! { a }",
@@ -604,6 +608,8 @@ mod tests {
                 "|| unsafe { 1 } + 1",
                 "use r",
                 "return.await",
+                "match return / e { _ => 1 }",
+                "let f = &|| () else {}",
             ] {
                 check(text);
             }

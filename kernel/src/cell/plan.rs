@@ -323,7 +323,11 @@ fn reachable(candidates: &[&Arc<Item>], new: &[Arc<Item>], wanted: &mut BTreeSet
             break;
         }
     }
-    candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(item, _)| Arc::clone(item)).collect()
+    let taken = candidates.iter().zip(taken).filter(|(_, taken)| *taken);
+    let mut items: Vec<Arc<Item>> = taken.map(|(item, _)| Arc::clone(item)).collect();
+    // In whatever order cells have run, the source is the same.
+    items.sort_by(|one, other| one.text().cmp(other.text()));
+    items
 }
 
 fn is_wanted(item: &Item, own: &Own<'_>, wanted: &BTreeSet<String>) -> bool {
@@ -371,7 +375,7 @@ mod tests {
         ];
         assert_eq!(needs(&earlier, "a()"), ["a", "b"]);
         assert_eq!(needs(&earlier, "1 + 1"), Vec::<String>::new());
-        assert_eq!(needs(&earlier, "P::new()"), ["c", "P", "impl impl P { }", "impl impl Clone for P { }"]);
+        assert_eq!(needs(&earlier, "P::new()"), ["c", "impl impl Clone for P { }", "impl impl P { }", "P"]);
         assert_eq!(needs(&earlier, "fn b() -> i32 { 5 } a()"), ["a"]);
     }
 
@@ -381,7 +385,7 @@ mod tests {
             "trait Double { fn double(&self) -> i32; }",
             "impl Double for i32 { fn double(&self) -> i32 { 2 * self } }",
         ];
-        assert_eq!(needs(&earlier, "5.double()"), ["Double", "impl impl Double for i32 { }"]);
+        assert_eq!(needs(&earlier, "5.double()"), ["impl impl Double for i32 { }", "Double"]);
     }
 
     #[test]

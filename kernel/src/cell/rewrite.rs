@@ -7,7 +7,7 @@
 //! - loops and functions begin with a checkpoint, where an interrupt is raised, unless they are optimized and can do without;
 //! - `std::thread::sleep` becomes a sleep that an interrupt ends;
 //! - `display(x)` becomes the macro `display!(x)`, which takes any value, unless the name is the user's own.
-//! - `dbg!`, `line!()` and `column!()` give the place and the text that the user sees, not those of the generated file.
+//! - `dbg!`, `file!()`, `line!()` and `column!()` give the place and the text that the user sees, not those of the generated file.
 //!
 //! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
 
@@ -66,8 +66,9 @@ pub(crate) struct Found {
 }
 
 /// The edits for a whole cell, in the order of their positions.
-pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
+pub(crate) fn rewrite(label: &str, text: &str, statements: &[syn::Stmt]) -> Rewrite {
     let mut visitor = Visitor {
+        label,
         text,
         rewrite: Rewrite::default(),
         bound: BTreeSet::new(),
@@ -87,6 +88,8 @@ pub(crate) fn rewrite(text: &str, statements: &[syn::Stmt]) -> Rewrite {
 }
 
 struct Visitor<'t> {
+    /// How messages call the cell.
+    label: &'t str,
     text: &'t str,
     rewrite: Rewrite,
     /// The names that patterns, imports and items within bodies bind, wherever they do.
@@ -139,15 +142,16 @@ impl Visitor<'_> {
         self.rewrite.edits.extend(edits.map(|edit| edit.when(When::InStrips(true))));
     }
 
-    /// A place that the code asks for: that in the cell, as a number.
-    fn place(&mut self, call: &syn::Macro, line: bool) {
+    /// A place that the code asks for: that in the cell, or the cell.
+    fn place(&mut self, call: &syn::Macro, what: &str) {
         let range = extent(call);
         let before = &self.text[..range.start];
-        let number = match line {
-            true => before.matches('\n').count() + 1,
-            false => before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1,
+        let place = match what {
+            "file" => format!("{:?}", self.label),
+            "line" => format!("{}u32", before.matches('\n').count() + 1),
+            _ => format!("{}u32", before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1),
         };
-        self.rewrite.edits.push(Edit::replace(range, format!("{number}u32")));
+        self.rewrite.edits.push(Edit::replace(range, place));
     }
 
     /// A call of `dbg!` becomes one of the engine's, which is told the text of its arguments.
@@ -193,6 +197,19 @@ impl Visitor<'_> {
 }
 
 impl<'ast> Visit<'ast> for Visitor<'_> {
+    fn visit_local(&mut self, node: &'ast syn::Local) {
+        // A closure that gets braces must not end in front of an `else`.
+        let value = node.init.as_ref().filter(|init| init.diverge.is_some()).map(|init| &*init.expr);
+        let range = value.filter(|value| ends_with_a_closure(value)).map(extent);
+        if let Some(range) = &range {
+            self.open(range.start, "(");
+        }
+        visit::visit_local(self, node);
+        if let Some(range) = range {
+            self.close(range.end, ")");
+        }
+    }
+
     fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
         if self.top {
             self.open(extent(&node.base).start, WAIT);
@@ -213,10 +230,14 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
 
     fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
         if self.top {
-            let end = extent(node).end;
+            let Range { start, end } = extent(node);
+            if node.expr.is_none() {
+                // An operator may follow, which would take what is returned for its own.
+                self.open(start, "(");
+            }
             self.close(node.return_token.span.byte_range().end, RETURNED);
             if node.expr.is_none() {
-                self.close(end, "())");
+                self.close(end, "()))");
             }
         }
         visit::visit_expr_return(self, node);
@@ -409,7 +430,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_macro(&mut self, node: &'ast syn::Macro) {
         let name = node.path.get_ident().map(ToString::to_string).unwrap_or_default();
         match name.as_str() {
-            "line" | "column" if node.tokens.is_empty() => self.place(node, name == "line"),
+            "file" | "line" | "column" if node.tokens.is_empty() => self.place(node, &name),
             "dbg" => self.debug(node),
             _ => {}
         }
@@ -462,6 +483,21 @@ fn any_token(tokens: TokenStream, wanted: &impl Fn(&TokenTree) -> bool) -> bool 
         TokenTree::Group(group) => any_token(group.stream(), wanted),
         token => wanted(&token),
     })
+}
+
+fn ends_with_a_closure(expr: &syn::Expr) -> bool {
+    use syn::Expr;
+    match expr {
+        Expr::Closure(_) => true,
+        Expr::Assign(expr) => ends_with_a_closure(&expr.right),
+        Expr::Binary(expr) => ends_with_a_closure(&expr.right),
+        Expr::Break(expr) => expr.expr.as_deref().is_some_and(ends_with_a_closure),
+        Expr::Range(expr) => expr.end.as_deref().is_some_and(ends_with_a_closure),
+        Expr::Reference(expr) => ends_with_a_closure(&expr.expr),
+        Expr::Return(expr) => expr.expr.as_deref().is_some_and(ends_with_a_closure),
+        Expr::Unary(expr) => ends_with_a_closure(&expr.expr),
+        _ => false,
+    }
 }
 
 /// Whether an expression such as `unsafe { f() } + 1` would end with the block if it stood among statements.

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::rewrite::{QUESTION, WAIT};
 
 /// The text of one executed cell, and what the engine changes in it before it is compiled.
@@ -132,6 +134,13 @@ impl Generated {
             When::Prelude(name) => self.prelude.contains(&name),
             When::InStrips(in_strips) => self.in_strips == in_strips,
         }
+    }
+
+    /// What its file is called. Source of the same text has the same name, whichever cell it is of, and no other source has
+    /// it: what was compiled is found again however a notebook is run, and a place names the source that it is in.
+    pub(crate) fn file(&self) -> String {
+        let hash = Sha256::digest(self.text.as_bytes());
+        hash.iter().take(8).fold("cell-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
     }
 
     /// Appends text of the engine's own.

@@ -108,7 +108,7 @@ pub(crate) fn split_part(
         },
     };
     let (attributes, statements) = parsed;
-    let Rewrite { mut edits, mut found } = rewrite(text, &statements);
+    let Rewrite { mut edits, mut found } = rewrite(label, text, &statements);
     if completed {
         for part_of_static in &mut found.statics {
             part_of_static.range.end = part_of_static.range.end.min(part.end);

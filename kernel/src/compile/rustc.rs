@@ -65,7 +65,6 @@ struct Setting {
 #[derive(Debug, Clone)]
 struct Recipe {
     generated: Arc<Generated>,
-    file: String,
     opt_level: u8,
     epoch: u32,
     setting: Arc<Setting>,
@@ -82,8 +81,6 @@ struct Workshop {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) generated: &'a Arc<Generated>,
-    /// The name that `file!()` and panics give.
-    pub(crate) file: &'a str,
     pub(crate) product: Product,
     /// rustc's `opt-level`.
     pub(crate) opt_level: u8,
@@ -235,10 +232,10 @@ impl Compiler {
     /// Compiles, or finds what an earlier compilation of the same source made.
     pub(crate) async fn compile(&self, request: Request<'_>) -> Result<Verdict, CompileError> {
         let verdict = self.compile_with(&self.setting, request).await?;
-        let Request { generated, file, opt_level, epoch, .. } = request;
+        let Request { generated, opt_level, epoch, .. } = request;
         if let (Verdict::Accepted(compiled), true) = (&verdict, request.product.is_run()) {
-            let (generated, file, setting) = (generated.clone(), file.to_owned(), self.setting.clone());
-            let recipe = Recipe { generated, file, opt_level, epoch, setting };
+            let (generated, setting) = (generated.clone(), self.setting.clone());
+            let recipe = Recipe { generated, opt_level, epoch, setting };
             self.recipes().insert(compiled.library.clone(), recipe);
         }
         Ok(verdict)
@@ -250,11 +247,11 @@ impl Compiler {
     /// Cells are compiled without tables of lines, which would take rustc a tenth more time.
     pub(crate) async fn calls(&self, library: &Path, offsets: &[u64]) -> Vec<Vec<(Arc<Source>, usize)>> {
         let Some(recipe) = self.recipes().get(library).cloned() else { return Vec::new() };
-        let Recipe { generated, file, opt_level, epoch, setting } = &recipe;
+        let Recipe { generated, opt_level, epoch, setting } = &recipe;
         let (opt_level, epoch) = (*opt_level, *epoch);
-        let request = Request { generated, file, product: Product::Lines, opt_level, epoch };
+        let request = Request { generated, product: Product::Lines, opt_level, epoch };
         let Ok(Verdict::Accepted(again)) = self.compile_with(setting, request).await else { return Vec::new() };
-        let places = lines::places(library, &again.library, file, offsets).unwrap_or_else(|cause| {
+        let places = lines::places(library, &again.library, &generated.file(), offsets).unwrap_or_else(|cause| {
             tracing::warn!("cannot read the lines of `{}`: {cause}", again.library.display());
             Vec::new()
         });
@@ -270,11 +267,12 @@ impl Compiler {
     }
 
     async fn compile_with(&self, setting: &Setting, request: Request<'_>) -> Result<Verdict, CompileError> {
-        let Request { generated, file, product, opt_level, epoch } = request;
+        let Request { generated, product, opt_level, epoch } = request;
         let how = format!("{product:?} {opt_level} {epoch} {:?}", setting.environment);
         let named = |bundle: &Bundle| format!("{} {:?}", bundle.id, bundle.externs.keys());
         let crates = setting.crates.as_ref().map(named).unwrap_or_default();
-        let key = Cache::key(&[MAKING, file, &generated.text, &crates, &how]);
+        let key = Cache::key(&[MAKING, &generated.text, &crates, &how]);
+        let file = generated.file();
         // What the compiler reads beside the source may change without it.
         let reads_more = ["include", "env!"].iter().any(|word| generated.text.contains(word));
         let library = if reads_more { self.workshop.new_library() } else { self.workshop.library(&key) };
@@ -287,14 +285,14 @@ impl Compiler {
                 (entry, None)
             }
             None => {
-                let (entry, link) = self.compile_anew(setting, request, &library).await?;
+                let (entry, link) = self.compile_anew(setting, request, &file, &library).await?;
                 if !reads_more && !entry.diagnostics.iter().any(Raw::is_about_libraries) {
                     self.keep(&key, &entry, &library);
                 }
                 (entry, Some(link))
             }
         };
-        let diagnostics = entry.diagnostics.iter().filter_map(|raw| resolve(raw, file, generated)).collect();
+        let diagnostics = entry.diagnostics.iter().filter_map(|raw| resolve(raw, &file, generated)).collect();
         Ok(match entry.refused {
             true => Verdict::Refused(diagnostics),
             false => Verdict::Accepted(Compiled { library, types: entry.types, warnings: diagnostics, link }),
@@ -306,9 +304,10 @@ impl Compiler {
         &self,
         setting: &Setting,
         request: Request<'_>,
+        file: &str,
         library: &Path,
     ) -> Result<(Entry, Duration), CompileError> {
-        let Request { generated, file, product, opt_level, epoch } = request;
+        let Request { generated, product, opt_level, epoch } = request;
         let linker = self.linker.as_ref().filter(|_| Linker::suits(&generated.text));
         let mut text = generated.text.clone();
         if linker.is_none() && setting.crates.is_some() {
@@ -362,7 +361,7 @@ impl Compiler {
             return Err(self.toolchain_changed());
         }
         if is_full(&other) || errors.clone().any(|error| is_full(&error.message)) {
-            return Err(self.failed(io::ErrorKind::StorageFull.into()));
+            return Err(self.failed(io::Error::from_raw_os_error(libc::ENOSPC)));
         }
         match errors.next() {
             Some(_) => Ok(()),
@@ -447,7 +446,7 @@ impl Compiler {
         let problem = String::from_utf8_lossy(&output.stderr);
         match output.status.success() {
             true => Ok(()),
-            false if is_full(&problem) => Err(self.failed(io::ErrorKind::StorageFull.into())),
+            false if is_full(&problem) => Err(self.failed(io::Error::from_raw_os_error(libc::ENOSPC))),
             false => Err(CompileError::Crashed(problem.into_owned())),
         }
     }

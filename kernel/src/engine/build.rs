@@ -56,14 +56,13 @@ impl From<CompileError> for Refusal {
     }
 }
 
-/// Compiles the cell that messages call `label`, in a notebook with the given variables, from a file of the given name.
+/// Compiles the cell that messages call `label`, in a notebook with the given variables.
 /// Without an `opt_level` that of rustc follows from the code.
 pub(super) async fn build(
     compiler: &Compiler,
     plan: &mut CellPlan,
     session: &Session,
     label: &str,
-    file: &str,
     opt_level: Option<u8>,
 ) -> Result<Built, Refusal> {
     let opt_level =
@@ -79,7 +78,7 @@ pub(super) async fn build(
             (true, true) => Product::Library,
             (true, false) => Product::LibraryAndTypes,
         };
-        let request = Request { generated: &generated, file, product, opt_level, epoch: attempt.plan.epoch };
+        let request = Request { generated: &generated, product, opt_level, epoch: attempt.plan.epoch };
         match compiler.compile(request).await? {
             Verdict::Accepted(compiled) if attempt.name_types(&compiled.types) => {}
             Verdict::Accepted(compiled) => {
@@ -105,11 +104,9 @@ pub(super) async fn build(
 pub(super) async fn type_of(
     compiler: &Compiler,
     plan: &CellPlan,
-    file: &str,
 ) -> Result<Result<String, Vec<Diagnostic>>, CompileError> {
     let (generated, _) = assemble(plan, &Layout::default());
-    let request =
-        Request { generated: &Arc::new(generated), file, product: Product::Types, opt_level: 0, epoch: plan.epoch };
+    let request = Request { generated: &Arc::new(generated), product: Product::Types, opt_level: 0, epoch: plan.epoch };
     match compiler.compile(request).await? {
         Verdict::Accepted(compiled) => {
             // The type that the compiler names is that of a reference to the value.
@@ -150,8 +147,7 @@ pub(super) async fn explain_syntax(
     }
     // A text with unbalanced delimiters would only be made worse by more of them.
     let generated = Arc::new(assemble_unparsed(source, is_balanced(&source.text)));
-    let request =
-        Request { generated: &generated, file: &source.label, product: Product::Check, opt_level: 0, epoch: 0 };
+    let request = Request { generated: &generated, product: Product::Check, opt_level: 0, epoch: 0 };
     match compiler.compile(request).await? {
         Verdict::Refused(mut diagnostics) => {
             // What rustc goes on to say is guesswork: it does not know the names of the notebook here, and after what

@@ -1,7 +1,5 @@
 //! What a text with commands asks for, step by step. Made by `commands` before anything runs.
 
-use std::ops::Range;
-
 use super::Part;
 use crate::cell::Purpose;
 use crate::magics::{self, Command, Problem, Segment};
@@ -26,8 +24,6 @@ pub(super) struct Steps {
     purpose: Purpose,
     /// Whether to tell how long all of it took.
     pub(super) time_all: bool,
-    /// How many parts of the text there are so far.
-    parts: usize,
 }
 
 impl Steps {
@@ -36,7 +32,7 @@ impl Steps {
         for segment in segments {
             match segment {
                 Segment::Code(range) => {
-                    let part = all.part(range, all.purpose, all.opt_level);
+                    let part = Part { range, purpose: all.purpose, opt_level: all.opt_level };
                     all.steps.push(Step::Run(part));
                 }
                 Segment::Command(line) => {
@@ -66,19 +62,13 @@ impl Steps {
             Command::TimeCell => self.time_all = true,
             Command::TimeitCell { loops, rows } => self.purpose = Purpose::Measure { loops, rows },
             Command::Time(range) => {
-                let part = self.part(range, Purpose::Run, self.opt_level);
-                self.steps.push(Step::Time(part));
+                self.steps.push(Step::Time(Part { range, purpose: Purpose::Run, opt_level: self.opt_level }));
             }
             Command::Timeit { code, loops, rows } => {
-                let part = self.part(code, Purpose::Measure { loops, rows }, self.opt_level);
-                self.steps.push(Step::Run(part));
+                let purpose = Purpose::Measure { loops, rows };
+                self.steps.push(Step::Run(Part { range: code, purpose, opt_level: self.opt_level }));
             }
             command => self.steps.push(Step::Obey(command)),
         }
-    }
-
-    fn part(&mut self, range: Range<usize>, purpose: Purpose, opt_level: Option<u8>) -> Part {
-        self.parts += 1;
-        Part { range, number: self.parts - 1, purpose, opt_level }
     }
 }
