@@ -195,6 +195,7 @@ class Fuzzer:
                 self.check_answers()
             if number % 500 == 499:
                 assert self.kernel.ok("2 + 2", limit=30.0).value == "4"
+                print(f"{self.sent} sent, (descriptors, threads, bytes) {self.held()}", flush=True)
         self.settle()
         after = self.held()
         log = self.kernel.log.read_text(errors="replace") if self.kernel.log else ""

@@ -9,6 +9,7 @@ BOUCLE = {
     "await": "sleep(0).await; {n};",
     "function": "fn times_{n}(v: &[i64]) -> i64 {{ v.iter().map(|x| x * {n}).filter(|x| x % 2 == 0).sum() }}",
     "lines": 'for i in 0..200000 {{ println!("{{i}} {{}}", "x".repeat(80)); }} // {n}',
+    "display": 'display(Text("x".repeat(50_000_000))); // {n}',
     "interrupt": {
         "run_forever": 'println!("go"); let _ = get_event_loop().run_forever(); // {n}',
         "run_until_complete": 'println!("go"); get_event_loop().run_until_complete(sleep(60)); // {n}',
@@ -49,6 +50,7 @@ PYTHON = {
     "await": "import asyncio; await asyncio.sleep(0); {n};",
     "function": "def times_{n}(v): return sum(x * {n} for x in v if x * {n} % 2 == 0)",
     "lines": 'for i in range(200000): print(i, "x" * 80) # {n}',
+    "display": 'display({{"text/plain": "x" * 50_000_000}}, raw=True) # {n}',
     "interrupt": {
         "top-level await": 'print("go", flush=True); import asyncio; await asyncio.sleep(60) # {n}',
         "a loop without await": 'print("go", flush=True)\nwhile True: pass # {n}',

@@ -1,9 +1,11 @@
 """Takes the measurements for one kernel, each many times. Called by __main__.py."""
 
 import itertools
+import pathlib
 import random
 import statistics
 import subprocess
+import tempfile
 import time
 
 import psutil
@@ -32,6 +34,7 @@ class Bench:
         self.cells = KERNELS[name]
         self.fresh = itertools.count(random.randrange(10**6, 10**8))
         self.rows = {}
+        self.folder = tempfile.TemporaryDirectory()
 
     def code(self, template):
         return template.format(n=next(self.fresh))
@@ -58,6 +61,8 @@ class Bench:
         self.cells_of(kernel, PLAIN, "")
         self.again(kernel)
         self.lines(kernel)
+        self.display(kernel)
+        self.queue(kernel)
         kernel = self.interrupts(kernel)
         self.define_functions(kernel)
         self.cells_of(kernel, PLAIN, AFTER)
@@ -78,7 +83,9 @@ class Bench:
             kernel.run(self.code(self.cells["function"]), limit=120)
 
     def start(self):
-        return client.Kernel(self.name, log=subprocess.DEVNULL, lenient=self.name != "boucle")
+        # What is typed here is not worth remembering, but that it is remembered is measured too.
+        env = {"BOUCLE_HISTORY": str(pathlib.Path(self.folder.name) / "history.sqlite")}
+        return client.Kernel(self.name, env=env, log=subprocess.DEVNULL, lenient=self.name != "boucle")
 
     def starts(self):
         """From the start of the process until it answers, and until the first result is there."""
@@ -142,6 +149,34 @@ class Bench:
             return request.took
 
         self.repeat("200,000 printed lines", once)
+
+    def display(self, kernel):
+        """One big value on its way to the front end."""
+        def once():
+            request = kernel.run(self.code(self.cells["display"]), limit=120)
+            self.check(request)
+            (shown,) = request.shown
+            if len(shown) != 50_000_000:
+                raise Wrong(f"{50_000_000 - len(shown)} bytes lost")
+            return request.took
+
+        if "display" in self.cells:
+            self.repeat("50 MB in one display", once)
+
+    def queue(self, kernel):
+        """Run All over cells that have not changed: until the last of 200 is done."""
+        code = self.code(self.cells["expression"])
+        self.timed(kernel, code)
+
+        def once():
+            requests = [kernel.submit(code) for _ in range(200)]
+            kernel.done(*requests, limit=120)
+            self.check(requests[-1])
+            if [request.replied for request in requests] != sorted(request.replied for request in requests):
+                raise Wrong("not answered in order")
+            return max(requests[-1].replied, requests[-1].idle) - requests[0].sent
+
+        self.repeat("200 cells queued at once", once)
 
     def interrupts(self, kernel):
         """From the press of the button to the reply. A kernel that does not obey is replaced."""

@@ -44,7 +44,7 @@ def test_stderr_is_a_stream_of_its_own(kernel):
 def test_200_000_lines_arrive_complete_and_in_few_messages(kernel):
     request = kernel.ok('for i in 0..200000 { println!("{i} {}", "x".repeat(80)); }', limit=60.0)
     assert request.text() == "".join(f"{i} {'x' * 80}\n" for i in range(200000))
-    assert len(request.of("stream")) < 1000, "jupyter_server stops at a thousand messages a second"
+    assert len(request.of("stream")) <= max(60, 60 * request.took), "jupyter_server stops at a thousand messages a second"
 
 
 def test_one_very_long_line(kernel):

@@ -31,7 +31,8 @@ pub(super) fn kernel_json(program: &Path, display_name: &str) -> String {
         "language": "rust",
         // Jupyter sends signals to the whole process group, so a signal would hit rustc too.
         "interrupt_mode": "message",
-        "metadata": {},
+        // The key comes in the connection file, if the front end wants it.
+        "metadata": { "supported_encryption": ["curve"] },
     });
     format!("{spec:#}\n")
 }
@@ -132,7 +133,11 @@ mod tests {
               "display_name": "Rust (Boucle)",
               "interrupt_mode": "message",
               "language": "rust",
-              "metadata": {}
+              "metadata": {
+                "supported_encryption": [
+                  "curve"
+                ]
+              }
             }
         "#]]
         .assert_eq(&kernel_json(Path::new("/opt/bin/boucle"), "Rust (Boucle)"));

@@ -5,8 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
+
+use crate::sockets::curve::ServerKey;
 
 /// The only signature scheme that Jupyter clients use.
 const SIGNATURE_SCHEME: &str = "hmac-sha256";
@@ -28,6 +31,9 @@ pub(crate) struct Connection {
     pub(crate) key: String,
     #[serde(default = "default_scheme")]
     signature_scheme: String,
+    /// With which connections are encrypted, if they are to be.
+    #[serde(default, rename = "curve_secretkey", deserialize_with = "server_key")]
+    pub(crate) curve: Option<ServerKey>,
 }
 
 /// How the front end reaches the sockets.
@@ -73,6 +79,12 @@ impl Connection {
     }
 }
 
+/// Its public key, which stands in the file too, is for clients.
+fn server_key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ServerKey>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    ServerKey::from_z85(&text).map(Some).ok_or_else(|| D::Error::custom("`curve_secretkey` is not a key in Z85"))
+}
+
 fn default_scheme() -> String {
     SIGNATURE_SCHEME.to_owned()
 }
@@ -105,6 +117,12 @@ mod tests {
         check(
             "{",
             expect!["the connection file `kernel-1.json` is not valid: EOF while parsing an object at line 1 column 1"],
+        );
+        check(
+            &format!(r#"{{"ip":"::1",{PORTS},"curve_secretkey":"too short"}}"#),
+            expect![
+                "the connection file `kernel-1.json` is not valid: `curve_secretkey` is not a key in Z85 at line 1 column 116"
+            ],
         );
         check(
             r#"{"ip":"127.0.0.1"}"#,

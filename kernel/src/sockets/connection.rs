@@ -15,15 +15,27 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::backlog::Backlog;
+use super::curve::{self, Opener, Sealer, ServerKey, Welcomed};
 use super::listener::Listener;
-use super::zmtp::{self, SocketType};
+use super::zmtp::{self, Frame, Mechanism, SocketType};
 
 /// A peer that does not finish its greeting by then is no peer.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
 
+type Source = BufReader<Box<dyn AsyncRead + Unpin>>;
+type Sink = Box<dyn AsyncWrite + Unpin>;
+
 /// Where frames of a peer come from.
-pub(super) type Reader = BufReader<Box<dyn AsyncRead + Unpin>>;
-type Writer = Box<dyn AsyncWrite + Unpin>;
+pub(super) struct Reader {
+    source: Source,
+    opener: Option<Opener>,
+}
+
+/// Where messages for a peer go.
+struct Writer {
+    sink: Sink,
+    sealer: Option<Sealer>,
+}
 
 /// A connection whose peer has greeted as it should.
 pub(super) struct Peer {
@@ -42,9 +54,16 @@ pub(super) trait Serve: 'static {
     async fn serve(&self, peer: Peer);
 }
 
+/// Who serves, and how connections are protected.
+struct Server<S> {
+    key: Option<ServerKey>,
+    server: S,
+}
+
 /// Accepts connections for as long as the kernel runs.
-pub(super) async fn accept<S: Serve>(listener: Listener, server: S) {
-    let server = Rc::new(server);
+/// Each peer has to encrypt if there is a `key`.
+pub(super) async fn accept<S: Serve>(listener: Listener, key: Option<ServerKey>, server: S) {
+    let server = Rc::new(Server { key, server });
     let accepted = match listener {
         Listener::Tcp(listener) => accept_tcp(listener, &server).await,
         Listener::Ipc(listener) => accept_ipc(listener, &server).await,
@@ -54,7 +73,7 @@ pub(super) async fn accept<S: Serve>(listener: Listener, server: S) {
     }
 }
 
-async fn accept_tcp<S: Serve>(listener: std::net::TcpListener, server: &Rc<S>) -> io::Result<()> {
+async fn accept_tcp<S: Serve>(listener: std::net::TcpListener, server: &Rc<Server<S>>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     loop {
@@ -68,7 +87,7 @@ async fn accept_tcp<S: Serve>(listener: std::net::TcpListener, server: &Rc<S>) -
     }
 }
 
-async fn accept_ipc<S: Serve>(listener: std::os::unix::net::UnixListener, server: &Rc<S>) -> io::Result<()> {
+async fn accept_ipc<S: Serve>(listener: std::os::unix::net::UnixListener, server: &Rc<Server<S>>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     loop {
@@ -92,23 +111,61 @@ async fn accept_one<T, F: Future<Output = io::Result<T>>>(accept: impl Fn() -> F
     }
 }
 
-async fn greet<S: Serve>(server: Rc<S>, reader: Box<dyn AsyncRead + Unpin>, mut writer: Writer) {
-    let mut reader = BufReader::new(reader);
-    match timeout(HANDSHAKE_LIMIT, handshake(S::SOCKET, &mut reader, &mut writer)).await {
-        Ok(Ok(identity)) => server.serve(Peer { identity, reader, writer }).await,
+async fn greet<S: Serve>(server: Rc<Server<S>>, source: Box<dyn AsyncRead + Unpin>, sink: Sink) {
+    let Server { key, server } = &*server;
+    match timeout(HANDSHAKE_LIMIT, handshake(S::SOCKET, key.as_ref(), BufReader::new(source), sink)).await {
+        Ok(Ok(peer)) => server.serve(peer).await,
         Ok(Err(error)) => tracing::debug!("not a peer of a {} socket: {error}", S::SOCKET.name()),
         Err(_) => tracing::debug!("not a peer of a {} socket: it did not greet in time", S::SOCKET.name()),
     }
 }
 
-/// Greets, and gives the identity of the peer.
-async fn handshake(socket: SocketType, reader: &mut Reader, writer: &mut Writer) -> io::Result<Bytes> {
-    writer.write_all(&zmtp::GREETING).await?;
+/// Greets, and encrypts the connection if there is a key.
+async fn handshake(
+    socket: SocketType,
+    key: Option<&ServerKey>,
+    mut source: Source,
+    mut sink: Sink,
+) -> io::Result<Peer> {
+    let mechanism = if key.is_some() { Mechanism::Curve } else { Mechanism::Null };
+    sink.write_all(&zmtp::greeting(mechanism)).await?;
     let mut greeting = [0; 64];
-    reader.read_exact(&mut greeting).await?;
-    zmtp::check_greeting(&greeting)?;
-    writer.write_all(&zmtp::ready(socket)).await?;
-    zmtp::check_ready(socket, &zmtp::read_frame(reader, zmtp::LONGEST_COMMAND).await?)
+    source.read_exact(&mut greeting).await?;
+    zmtp::check_greeting(mechanism, &greeting)?;
+    let Some(key) = key else {
+        sink.write_all(&zmtp::ready(socket)).await?;
+        let identity = zmtp::check_ready(socket, &zmtp::read_frame(&mut source, zmtp::LONGEST_COMMAND).await?)?;
+        let (reader, writer) = (Reader { source, opener: None }, Writer { sink, sealer: None });
+        return Ok(Peer { identity, reader, writer });
+    };
+    let (welcomed, welcome) = Welcomed::new(key, &zmtp::read_frame(&mut source, zmtp::LONGEST_COMMAND).await?)?;
+    sink.write_all(&zmtp::command(&welcome)).await?;
+    let initiate = zmtp::read_frame(&mut source, zmtp::LONGEST_COMMAND).await?;
+    let (metadata, opener, mut sealer) = welcomed.initiate(&initiate)?;
+    let identity = zmtp::check_properties(socket, &metadata)?;
+    sink.write_all(&zmtp::command(&sealer.ready(&zmtp::properties(socket))?)).await?;
+    let (reader, writer) = (Reader { source, opener: Some(opener) }, Writer { sink, sealer: Some(sealer) });
+    Ok(Peer { identity, reader, writer })
+}
+
+impl Reader {
+    /// The next frame, of at most `longest` bytes. Not cancel safe.
+    pub(super) async fn frame(&mut self, longest: u64) -> io::Result<Frame> {
+        match &mut self.opener {
+            None => zmtp::read_frame(&mut self.source, longest).await,
+            Some(opener) => opener.open(&zmtp::read_frame(&mut self.source, longest + curve::OVERHEAD).await?),
+        }
+    }
+}
+
+impl Writer {
+    /// Writes whole messages.
+    async fn write(&mut self, messages: &[u8]) -> io::Result<()> {
+        match &mut self.sealer {
+            None => self.sink.write_all(messages).await,
+            Some(sealer) => self.sink.write_all(&sealer.seal(messages)?).await,
+        }
+    }
 }
 
 impl Peer {
@@ -134,9 +191,9 @@ async fn write(mut writer: Writer, backlog: &Backlog) -> io::Result<()> {
         let batch = backlog.next_batch().await;
         // The batch is kept until it is written: dropping it says that it was sent.
         if let [message] = &batch[..] {
-            writer.write_all(message).await?;
+            writer.write(message).await?;
         } else {
-            writer.write_all(&batch.concat()).await?;
+            writer.write(&batch.concat()).await?;
         }
         backlog.written(batch.iter().map(Bytes::len).sum());
     }

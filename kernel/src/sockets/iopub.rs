@@ -20,6 +20,7 @@ use tokio::task::spawn_local;
 
 use super::backlog::Backlog;
 use super::connection::accept;
+use super::curve::ServerKey;
 use super::in_flight::InFlight;
 use super::listener::Listener;
 use super::subscriber::{Event, Id, Reception};
@@ -35,6 +36,7 @@ const HOPELESS: usize = 1 << 30;
 /// A bound XPUB socket.
 pub(crate) struct Iopub {
     listener: Listener,
+    key: Option<ServerKey>,
     unsent: InFlight,
 }
 
@@ -54,14 +56,14 @@ struct Subscribers {
 }
 
 impl Iopub {
-    pub(super) fn new(listener: Listener, unsent: InFlight) -> Self {
-        Self { listener, unsent }
+    pub(super) fn new(listener: Listener, key: Option<ServerKey>, unsent: InFlight) -> Self {
+        Self { listener, key, unsent }
     }
 
     /// Sends what comes through `queue`, until all its senders are gone.
     pub(crate) async fn run(self, wire: Rc<Wire>, mut queue: UnboundedReceiver<ToIopub>) {
         let (events, mut happened) = unbounded_channel();
-        spawn_local(accept(self.listener, Reception::new(events)));
+        spawn_local(accept(self.listener, self.key, Reception::new(events)));
         let mut subscribers = Subscribers { wire, unsent: self.unsent, all: BTreeMap::new() };
         loop {
             // Subscriptions first: who has subscribed before a message should get it.

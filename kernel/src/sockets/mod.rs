@@ -6,6 +6,7 @@
 
 mod backlog;
 mod connection;
+pub(crate) mod curve;
 pub(crate) mod heartbeat;
 mod in_flight;
 pub(crate) mod iopub;
@@ -47,13 +48,14 @@ impl Sockets {
         let control = listen("control", connection.control_port)?;
         let stdin = listen("stdin", connection.stdin_port)?;
         let heartbeat = listen("heartbeat", connection.hb_port)?;
-        let router = |name, listener| Router::new(name, listener, unsent.clone());
+        let key = || connection.curve.clone();
+        let router = |name, listener| Router::new(name, listener, key(), unsent.clone());
         Ok(Self {
             shell: router("shell", shell),
             control: router("control", control),
             stdin: router("stdin", stdin),
             heartbeat: router("heartbeat", heartbeat),
-            iopub: Iopub::new(iopub, unsent.clone()),
+            iopub: Iopub::new(iopub, key(), unsent.clone()),
             unsent,
             files,
         })

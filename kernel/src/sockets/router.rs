@@ -19,6 +19,7 @@ use tokio::task::spawn_local;
 
 use super::backlog::Backlog;
 use super::connection::{Peer, Reader, Serve, accept};
+use super::curve::ServerKey;
 use super::in_flight::InFlight;
 use super::listener::Listener;
 use super::zmtp::{self, SocketType};
@@ -63,11 +64,11 @@ struct Reception {
 
 impl Router {
     /// Accepts clients from now on. Within a `LocalSet`.
-    pub(super) fn new(name: &'static str, listener: Listener, unsent: InFlight) -> Self {
+    pub(super) fn new(name: &'static str, listener: Listener, key: Option<ServerKey>, unsent: InFlight) -> Self {
         let (sender, messages) = unbounded_channel();
         let clients = Clients::default();
         let reception = Reception { messages: sender, clients: Rc::clone(&clients), anonymous: Cell::new(0) };
-        spawn_local(accept(listener, reception));
+        spawn_local(accept(listener, key, reception));
         Self { receiver: Receiver { name, messages }, sender: Sender { name, clients, unsent } }
     }
 }
@@ -130,7 +131,7 @@ async fn read_message(identity: &Bytes, reader: &mut Reader) -> io::Result<Vec<B
     let mut frames = vec![identity.clone()];
     let mut left = LONGEST_MESSAGE;
     loop {
-        let frame = zmtp::read_frame(reader, left).await?;
+        let frame = reader.frame(left).await?;
         let cost = frame.body.len() as u64 + FRAME_COST;
         left = left.checked_sub(cost).ok_or_else(|| zmtp::invalid("the message is too long"))?;
         if !frame.is_command {

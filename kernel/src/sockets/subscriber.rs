@@ -43,7 +43,7 @@ impl Reception {
 
     async fn read(&self, id: Id, mut reader: Reader) -> io::Result<()> {
         loop {
-            let frame = zmtp::read_frame(&mut reader, LONGEST_FRAME).await?;
+            let frame = reader.frame(LONGEST_FRAME).await?;
             if let Some(change) = zmtp::change(&frame) {
                 self.tell(Event::Changed(id, change));
             }

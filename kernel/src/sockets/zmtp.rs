@@ -18,20 +18,34 @@ const COMMAND: u8 = 4;
 /// The longest command that a peer may begin with: its properties are short.
 pub(super) const LONGEST_COMMAND: u64 = 1 << 16;
 
-/// What each side says first: its version, and that nothing is encrypted.
-pub(super) const GREETING: [u8; 64] = {
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mechanism {
+    /// Not at all.
+    Null,
+    /// By `sockets::curve`.
+    Curve,
+}
+
+impl Mechanism {
+    fn name(self) -> &'static [u8] {
+        match self {
+            Self::Null => b"NULL",
+            Self::Curve => b"CURVE",
+        }
+    }
+}
+
+/// What we say first: our version, and how the connection is protected.
+pub(super) fn greeting(mechanism: Mechanism) -> [u8; 64] {
     let mut greeting = [0; 64];
     greeting[0] = 0xff;
     greeting[9] = 0x7f;
     greeting[10] = 3;
-    let mechanism = b"NULL";
-    let mut index = 0;
-    while index < mechanism.len() {
-        greeting[12 + index] = mechanism[index];
-        index += 1;
-    }
+    greeting[12..12 + mechanism.name().len()].copy_from_slice(mechanism.name());
+    greeting[32] = u8::from(mechanism == Mechanism::Curve);
     greeting
-};
+}
 
 /// What a socket of ours is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,30 +87,48 @@ pub(super) enum Change {
     Cancel(Bytes),
 }
 
-/// Checks the greeting of a peer.
-pub(super) fn check_greeting(greeting: &[u8; 64]) -> io::Result<()> {
-    let is_zmtp = greeting[0] == 0xff && greeting[9] & 1 == 1;
-    let is_null = greeting[12..32].starts_with(b"NULL\0");
-    if is_zmtp && greeting[10] >= 3 && is_null { Ok(()) } else { Err(invalid("the greeting is not that of ZMTP 3")) }
+/// Checks the greeting of a peer, which has to want the same protection.
+pub(super) fn check_greeting(mechanism: Mechanism, greeting: &[u8; 64]) -> io::Result<()> {
+    let is_zmtp = greeting[0] == 0xff && greeting[9] & 1 == 1 && greeting[10] >= 3;
+    let name = greeting[12..32].split(|byte| *byte == 0).next();
+    match (is_zmtp, name == Some(mechanism.name())) {
+        (true, true) => Ok(()),
+        (true, false) => Err(invalid("the peer wants another encryption, or none")),
+        (false, _) => Err(invalid("the greeting is not that of ZMTP 3")),
+    }
+}
+
+/// Our metadata.
+pub(super) fn properties(socket: SocketType) -> Bytes {
+    let name = socket.name().as_bytes();
+    let mut properties = BytesMut::new();
+    properties.put_slice(b"\x0bSocket-Type\0\0\0");
+    properties.put_slice(&[name.len() as u8]);
+    properties.put_slice(name);
+    properties.freeze()
+}
+
+/// A command as bytes on the wire.
+pub(super) fn command(body: &[u8]) -> Bytes {
+    let mut frame = BytesMut::new();
+    put_frame(&mut frame, COMMAND, body);
+    frame.freeze()
 }
 
 /// Our READY command, as bytes on the wire.
 pub(super) fn ready(socket: SocketType) -> Bytes {
-    let name = socket.name().as_bytes();
-    let mut body = BytesMut::new();
-    body.put_slice(b"\x05READY\x0bSocket-Type\0\0\0");
-    body.put_slice(&[name.len() as u8]);
-    body.put_slice(name);
-    let mut frame = BytesMut::new();
-    put_frame(&mut frame, COMMAND, &body);
-    frame.freeze()
+    command(&[b"\x05READY", &properties(socket)[..]].concat())
 }
 
 /// Checks that `frame` is the READY command of a peer that may connect, and gives its identity, which may be empty.
 pub(super) fn check_ready(socket: SocketType, frame: &Frame) -> io::Result<Bytes> {
-    let rest = frame.body.strip_prefix(b"\x05READY").filter(|_| frame.is_command);
-    let mut rest = rest.ok_or_else(|| invalid("the peer did not send READY"))?;
-    let (mut fits, mut identity) = (false, Bytes::new());
+    let metadata = frame.body.strip_prefix(b"\x05READY").filter(|_| frame.is_command);
+    check_properties(socket, metadata.ok_or_else(|| invalid("the peer did not send READY"))?)
+}
+
+/// Checks the metadata of a peer, and gives its identity, which may be empty.
+pub(super) fn check_properties(socket: SocketType, metadata: &[u8]) -> io::Result<Bytes> {
+    let (mut rest, mut fits, mut identity) = (metadata, false, Bytes::new());
     while let Some((name, value, after)) = property(rest) {
         if name.eq_ignore_ascii_case(b"Socket-Type") {
             fits = socket.accepts(value);
@@ -157,7 +189,21 @@ pub(super) fn encode(frames: &[Bytes]) -> Bytes {
     message.freeze()
 }
 
-fn put_frame(out: &mut BytesMut, flags: u8, body: &[u8]) {
+/// Takes the first frame off messages of our own making: whether more follow it, its body, and the rest.
+pub(super) fn split_frame(messages: &[u8]) -> Option<(bool, &[u8], &[u8])> {
+    let (flags, rest) = messages.split_first()?;
+    let (length, rest) = match flags & LONG {
+        0 => rest.split_first().map(|(length, rest)| (usize::from(*length), rest))?,
+        _ => {
+            let (length, rest) = rest.split_first_chunk()?;
+            (u64::from_be_bytes(*length).try_into().ok()?, rest)
+        }
+    };
+    let (body, rest) = rest.split_at_checked(length)?;
+    Some((flags & MORE != 0, body, rest))
+}
+
+pub(super) fn put_frame(out: &mut BytesMut, flags: u8, body: &[u8]) {
     match u8::try_from(body.len()) {
         Ok(length) => out.put_slice(&[flags, length]),
         Err(_) => {
@@ -191,14 +237,25 @@ mod tests {
         assert_eq!(wire[..2], [MORE, 0]);
         let read = read_all(&wire).await.expect("valid frames");
         assert!(read.iter().map(|frame| &frame.body).eq(&bodies));
+        let mut rest = &wire[..];
+        for (number, body) in bodies.iter().enumerate() {
+            let (more, split, after) = split_frame(rest).expect("a frame");
+            assert!(more == (number + 1 < bodies.len()) && split == body);
+            rest = after;
+        }
+        assert!(rest.is_empty() && split_frame(&wire[..1]).is_none());
         assert!(read_all(&wire[..wire.len() - 1]).await.is_err(), "truncated");
         assert!(read_all(&[LONG, 255, 0, 0, 0, 0, 0, 0, 0]).await.is_err(), "absurdly long");
     }
 
     #[tokio::test]
     async fn only_fitting_peers_are_let_in() {
-        assert!(check_greeting(&GREETING).is_ok());
-        assert!(check_greeting(&[b'G'; 64]).is_err());
+        for mechanism in [Mechanism::Null, Mechanism::Curve] {
+            assert!(check_greeting(mechanism, &greeting(mechanism)).is_ok());
+            assert!(check_greeting(mechanism, &[b'G'; 64]).is_err());
+        }
+        assert!(check_greeting(Mechanism::Curve, &greeting(Mechanism::Null)).is_err());
+        assert!(check_greeting(Mechanism::Null, &greeting(Mechanism::Curve)).is_err());
         let check = |socket, rest: &'static [u8]| {
             let body = [b"\x05READY".as_slice(), rest].concat().into();
             check_ready(socket, &Frame { is_command: true, more: false, body }).ok()
