@@ -97,13 +97,32 @@ pub(crate) fn function_of(type_name: &str) -> &str {
     {
         return function_of(inner);
     }
-    let end = path.find('<').filter(|&at| at > 0).unwrap_or(path.len());
-    let path = &path[..end];
+    let path = without_arguments(path);
     match path.rsplit("::").next().unwrap_or(path) {
         // What Boucle calls the function around a notebook cell.
         "boucle_cell" => "async_block",
         name => name,
     }
+}
+
+/// A path without the generic arguments at its end.
+fn without_arguments(path: &str) -> &str {
+    if !path.ends_with('>') {
+        return path;
+    }
+    let mut depth = 0;
+    for (at, c) in path.char_indices().rev() {
+        match c {
+            // Not that of an arrow.
+            '>' if !path[..at].ends_with('-') => depth += 1,
+            '<' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return if at > 0 { path[..at].trim_end_matches("::") } else { path };
+        }
+    }
+    path
 }
 
 /// How a callback is named in a message: by its function, if it is one.
@@ -120,6 +139,10 @@ mod tests {
         assert_eq!(function_of("cell::c1::{{closure}}"), "c1");
         assert_eq!(function_of("cell::Player::run::{{closure}}::{{closure}}"), "run");
         assert_eq!(function_of("cell::job<alloc::string::String>::{{closure}}"), "job");
+        assert_eq!(function_of("cell::job<fn(i32) -> Vec<u8>>::{{closure}}"), "job");
+        assert_eq!(function_of("cell::Queue<Vec<(u8, f64)>>::put::{{closure}}"), "put");
+        assert_eq!(function_of("<cell::A<u8> as cell::B>::next::{{closure}}"), "next");
+        assert_eq!(function_of("alloc::boxed::Box<dyn core::future::Future>"), "Box");
         assert_eq!(function_of("asyncio::time::Sleep"), "Sleep");
         let wrapped = std::any::type_name_of_val(&crate::Event::new().wait()).to_owned();
         assert_eq!(function_of(&wrapped), "wait", "{wrapped}");

@@ -12,7 +12,7 @@ use super::timeline::{Point, Row, Timeline};
 use crate::state::record::{MarkKind, Time};
 
 /// All lengths are in pixels of a figure that is shown in full size.
-const WIDTH: f64 = 780.0;
+const WIDTH: f64 = 720.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 10.0;
 /// The height of a row without messages.

@@ -138,7 +138,10 @@ impl Timeline {
             record.marks.retain(|mark| mark.at >= zero);
             record.runs.retain(|run| run.end.is_none_or(|end| end >= zero));
         }
-        let shown = &record.tasks[first..][..record.tasks.len().min(MOST_ROWS)];
+        let last = record.tasks.len().min(first + MOST_ROWS);
+        let shown = &mut record.tasks[first..last];
+        // Those that were there before zero appear only when they run.
+        shown.sort_by_key(|task| task.number);
         let rows = rows(shown);
         let row_of = |number: u64| rows.iter().position(|row| row.number == number && number != 0);
         let points =
