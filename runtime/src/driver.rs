@@ -4,16 +4,18 @@
 //! One turn: take in what other threads sent; append due timers, earliest first; run the handles that are in the queue
 //! at that moment, no more. What they schedule waits for the next turn. Between turns tokio's reactor may add wakes.
 
+mod alarm;
+
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::task::{unconstrained, yield_now};
-use tokio::time::{Sleep, sleep};
 
+use self::alarm::Alarm;
 use crate::coroutine::callback_of;
 use crate::current::Running;
 use crate::error::{Exception, InTask, KeyboardInterrupt, Kind};
@@ -51,7 +53,7 @@ pub(crate) fn run(core: &Rc<Core>) -> Result<(), KeyboardInterrupt> {
 fn drive(core: &Rc<Core>) -> Result<(), KeyboardInterrupt> {
     let run = Run::enter(core);
     let _moving = core.clock.is_virtual().then(|| VirtualTime::begin(core));
-    let mut driver = Driver { core, run: &run, alarm: None, turns: 1 };
+    let mut driver = Driver { core, run: &run, alarm: Alarm::default(), turns: 1 };
     core.engine.runtime().block_on(unconstrained(async move {
         let mut first = pin!(yield_now());
         // The turn begins with a look at the reactor, as Python's does.
@@ -122,8 +124,8 @@ impl Drop for Run<'_> {
 struct Driver<'a> {
     core: &'a Core,
     run: &'a Run<'a>,
-    /// tokio's timer for the first deadline of ours, and when it rings.
-    alarm: Option<(Moment, Pin<Box<Sleep>>)>,
+    /// For the first deadline.
+    alarm: Alarm,
     /// How many turns the next bundle may have.
     turns: u32,
 }
@@ -169,8 +171,11 @@ impl Driver<'_> {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.core.timers.first() else { return Poll::Pending };
         let now = self.core.clock.now();
+        if !self.core.clock.is_virtual() {
+            return self.alarm.poll_real(deadline, now, cx);
+        }
         let mut left = deadline.since(now);
-        if self.core.clock.is_virtual() && !self.core.engine.waits_outside() {
+        if !self.core.engine.waits_outside() {
             // tokio jumps from tick to tick: it leads us close to the deadline, past its own timers, and the rest is
             // for us, so that virtual time is exact.
             if left < TICK {
@@ -179,20 +184,7 @@ impl Driver<'_> {
             }
             left -= TICK;
         }
-        self.sleep_until(now.after(left), left, cx)
-    }
-
-    fn sleep_until(&mut self, wake: Moment, left: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let (known, alarm) = self.alarm.get_or_insert_with(|| (wake, Box::pin(sleep(left))));
-        if *known != wake {
-            *known = wake;
-            alarm.as_mut().reset(tokio::time::Instant::now() + left);
-        }
-        if alarm.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.alarm = None;
-        Poll::Ready(())
+        self.alarm.poll_tokio(now.after(left), left, cx)
     }
 }
 

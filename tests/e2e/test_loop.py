@@ -1,5 +1,9 @@
 """One event loop for the whole notebook: the functions of asyncio, used across cells, in the order Python has."""
 
+import pathlib
+import time
+
+import processes
 import pytest
 
 TICK = """
@@ -160,3 +164,28 @@ def test_waiting_for_ever_costs_no_cpu(loop):
     assert sum(sum(w.cpu_times()[:2]) for w in workers) - used <= 0.05
     loop.interrupt()
     loop.done(request)
+
+
+def cost(pid):
+    """What a process has cost so far: seconds of processor time, and how often its threads went to sleep by themselves."""
+    busy = sleeps = 0
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        busy += int((thread / "schedstat").read_text().split()[0]) / 1e9
+        sleeps += int(next(line for line in (thread / "status").open() if line.startswith("voluntary")).split()[1])
+    return busy, sleeps
+
+
+def test_a_cell_that_only_waits_costs_next_to_nothing(loop):
+    loop.ok('ensure_future(say("late", 3600.0));')
+    request = loop.submit("get_event_loop().run_forever()")
+    loop.printed(request, "late starts")
+    pids = [loop.pid, processes.named(loop.pid, "boucle-worker")[0].pid]
+    before = [cost(pid) for pid in pids]
+    loop.wait_until(time.monotonic() + 1)
+    for pid, (busy, sleeps) in zip(pids, before):
+        busy_then, sleeps_then = cost(pid)
+        # The worker looks 20 times a second whether stdout has half a line, the client asks for a sign of life.
+        assert busy_then - busy < 0.02 and sleeps_then - sleeps < 100, f"{busy_then - busy:.3f} s, {sleeps_then - sleeps} times"
+    loop.interrupt()
+    loop.done(request)
+    assert request.value == "Err(KeyboardInterrupt)"
