@@ -29,6 +29,9 @@ IOPUB_FORM = {
     "display_data": {"data": dict, "metadata": dict, "transient": dict},
     "update_display_data": {"data": dict, "metadata": dict, "transient": dict},
     "clear_output": {"wait": bool},
+    "comm_open": {"comm_id": str, "target_name": str, "data": dict},
+    "comm_msg": {"comm_id": str, "data": dict},
+    "comm_close": {"comm_id": str, "data": dict},
     "error": {"ename": str, "evalue": str, "traceback": list},
     "status": {"execution_state": str},
     "shutdown_reply": {"restart": bool},
@@ -95,6 +98,8 @@ class Output:
     kind: str
     content: dict
     at: float
+    metadata: dict = field(default_factory=dict)
+    buffers: list = field(default_factory=list)
 
 
 @dataclass
@@ -115,7 +120,8 @@ class Request:
 
     @property
     def done(self):
-        return self.reply is not None and self.idle is not None
+        answered = self.reply is not None or self.kind in ("comm_open", "comm_msg", "comm_close")
+        return answered and self.idle is not None
 
     @property
     def status(self):
@@ -235,21 +241,23 @@ class Kernel:
 
     # ---- sending ----
 
-    def send(self, kind, content, channel="shell"):
-        message = self.session.msg(kind, content)
+    def send(self, kind, content, channel="shell", subshell=None, metadata=None, buffers=None):
+        message = self.session.msg(kind, content, metadata=metadata)
+        if subshell is not None:
+            message["header"]["subshell_id"] = subshell
         request = Request(message["header"]["msg_id"], kind, content, time.monotonic())
         self.requests[request.id] = request
-        self.session.send(self.sockets[channel], message)
+        self.session.send(self.sockets[channel], message, buffers=buffers)
         return request
 
-    def submit(self, code, **options):
-        """Sends a cell without waiting for anything."""
+    def submit(self, code, subshell=None, **options):
+        """Sends a cell, to the main shell or a subshell, without waiting for anything."""
         content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
-        return self.send("execute_request", content | options)
+        return self.send("execute_request", content | options, subshell=subshell)
 
-    def ask(self, kind, content=None, channel="shell", limit=LIMIT):
+    def ask(self, kind, content=None, channel="shell", limit=LIMIT, **options):
         """Sends any request and waits until it has been dealt with."""
-        request = self.send(kind, content or {}, channel)
+        request = self.send(kind, content or {}, channel, **options)
         self.pump(lambda: request.done, limit)
         return request
 
@@ -410,7 +418,8 @@ class Kernel:
             require(state is None, "a second busy", message)
             if kind == "execute_input":
                 require(content["code"] == request.content.get("code", "") and not request.outputs, "execute_input is not the first, or of another cell", message)
-            request.outputs.append(Output(kind, content, at))
+            buffers = [bytes(buffer) for buffer in message["buffers"]]
+            request.outputs.append(Output(kind, content, at, message["metadata"], buffers))
 
     # ---- the end ----
 

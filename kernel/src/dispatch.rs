@@ -79,6 +79,7 @@ impl Channel {
                 parent: &incoming.parent,
                 metadata: &json!({}),
                 content: &content,
+                buffers: &[],
             });
             self.replies.send(&frames);
         }

@@ -13,20 +13,21 @@ mod dependencies;
 mod documentation;
 mod habits;
 mod hints;
+mod in_flight;
 mod options;
 mod report;
 mod steps;
+mod turn;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
-use boucle_wire::{Done, Failure, Location, Piece, Run, Times};
+use boucle_wire::{Failure, Location};
 use tokio::sync::watch;
 
 pub(crate) use crate::cell::IsComplete;
-use crate::cell::{self, CellPlan, Generated, Item, Parsed, Purpose, UserPiece};
-use crate::compile::deps::Bundle;
+use crate::cell::{self, CellPlan, Item, Parsed, Purpose};
+use crate::comms::Comms;
 use crate::compile::runtime::{self, Runtime};
 use crate::compile::{CompileError, Compiler};
 use crate::error::ErrorReport;
@@ -34,9 +35,11 @@ use crate::magics::{self, Segment};
 use crate::publish::{Publisher, StreamName};
 use crate::session::{Change, Session};
 use crate::stdin::Asker;
-use crate::worker::{Audience, Death, Ended, Worker, WorkerError};
+use crate::worker::{Death, Worker, WorkerError};
 use build::{Built, Refusal};
+use in_flight::InFlight;
 use options::Options;
+pub(crate) use turn::{SharedEngine, Turn};
 
 /// rustc's level for code whose time is taken, unless `:opt` has set one: nobody wants to know how slow unoptimized code
 /// is.
@@ -53,6 +56,9 @@ pub(crate) struct Engine {
     /// What rustc was given for the last cell.
     last_source: Option<String>,
     interrupts: watch::Receiver<u64>,
+    comms: Comms,
+    /// The main cell whose library runs.
+    in_flight: Option<InFlight>,
 }
 
 /// What a cell needs, once the runtime is there.
@@ -61,7 +67,7 @@ struct Ready {
     runtime: Runtime,
     compiler: Compiler,
     /// `None` after a death, until the next cell.
-    worker: Option<Worker>,
+    worker: Option<Arc<Worker>>,
 }
 
 /// Interrupts what the engine does, from anywhere. Without effect when it does nothing.
@@ -108,9 +114,21 @@ pub(crate) enum Executed {
     Error(ErrorReport),
 }
 
+impl Ready {
+    /// Whether cells still run in this worker.
+    fn is_of(&self, worker: &Arc<Worker>) -> bool {
+        self.worker.as_ref().is_some_and(|current| Arc::ptr_eq(current, worker))
+    }
+}
+
 impl Interrupter {
     pub(crate) fn interrupt(&self) {
         self.interrupts.send_modify(|count| *count += 1);
+    }
+
+    /// Tells of each interrupt from now on.
+    pub(crate) fn presses(&self) -> watch::Receiver<u64> {
+        self.interrupts.subscribe()
     }
 }
 
@@ -131,7 +149,8 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
 }
 
 impl Engine {
-    pub(crate) fn new() -> (Engine, Interrupter) {
+    /// An engine that takes note of what its cells do to comms.
+    pub(crate) fn new(comms: Comms) -> (Engine, Interrupter) {
         let (sender, interrupts) = watch::channel(0);
         let engine = Engine {
             session: Session::default(),
@@ -140,13 +159,15 @@ impl Engine {
             is_configured: false,
             last_source: None,
             interrupts,
+            comms,
+            in_flight: None,
         };
         (engine, Interrupter { interrupts: Arc::new(sender) })
     }
 
     /// Prepares everything that the first cell needs, if that is a matter of a moment. What takes longer, or fails, is
     /// left to the first cell, where the user sees it.
-    pub(crate) async fn warm_up(&mut self) {
+    async fn warm_up(&mut self) {
         let built = tokio::task::spawn_blocking(|| runtime::locate().is_ok_and(|runtime| runtime.is_built()));
         if !built.await.unwrap_or(false) {
             return;
@@ -164,89 +185,11 @@ impl Engine {
         tokio::task::spawn_blocking(move || cache.prune());
     }
 
-    /// Runs a cell. Output and values are published; the error is left to the caller.
-    pub(crate) async fn execute(&mut self, cell: &CellRequest<'_>, publisher: &Publisher) -> Executed {
-        // What was pressed before the cell began is not meant for it.
-        self.interrupts.mark_unchanged();
-        if let Err(report) = self.configure(publisher).await {
-            return Executed::Error(report);
-        }
-        let label = self.session.label(cell.execution_count, cell.code);
-        let count = (!cell.silent).then_some(cell.execution_count);
-        match self.run_text(&Text { label, code: cell.code, count, asker: cell.asker }, publisher).await {
-            Ok(()) => Executed::Ok,
-            Err(report) => Executed::Error(report),
-        }
-    }
-
-    /// Evaluates an expression that a front end has sent along with a cell under this name. Its value goes to the publisher,
-    /// like that of a cell; it has no number and defines nothing.
-    pub(crate) async fn evaluate(&mut self, name: &str, code: &str, publisher: &Publisher) -> Executed {
-        self.interrupts.mark_unchanged();
-        if let Err(error) = syn::parse_str::<syn::Expr>(code) {
-            return Executed::Error(ErrorReport::plain(
-                "SyntaxError",
-                format!("`{code}` is not an expression: {error}"),
-            ));
-        }
-        let label = self.session.free_label(&format!("user expression {name}"), code);
-        match self.run_text(&Text { label, code, count: Some(0), asker: None }, publisher).await {
-            Ok(()) => Executed::Ok,
-            Err(report) => Executed::Error(report),
-        }
-    }
-
     /// Ends the worker, and rustc if it runs.
-    pub(crate) async fn shutdown(self) {
-        if let Some(worker) = self.ready.and_then(|ready| ready.worker) {
+    async fn shutdown(&mut self) {
+        if let Some(worker) = self.ready.take().and_then(|ready| ready.worker) {
             worker.shutdown().await;
         }
-    }
-
-    /// Runs a text: as a whole, or what its commands divide it into.
-    async fn run_text(&mut self, text: &Text<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
-        match magics::segments(text.code, |name| self.session.knows(name)) {
-            None => {
-                self.run_part(text, Part { range: 0..text.code.len(), ..Part::default() }, publisher).await.map(drop)
-            }
-            Some(segments) => self.run_segments(text, segments, publisher).await,
-        }
-    }
-
-    /// Runs one part of a text; how long the worker took for it.
-    async fn run_part(&mut self, text: &Text<'_>, part: Part, publisher: &Publisher) -> Result<Times, ErrorReport> {
-        let begun = Instant::now();
-        let mut interrupts = self.interrupts.clone();
-        let (plan, built, change) = tokio::select! {
-            biased;
-            built = self.build(text, &part, publisher) => built?,
-            Ok(()) = interrupts.changed() => return Err(report::keyboard_interrupt()),
-        };
-        let compiled = begun.elapsed();
-        report::publish_notes(&built, &plan, &change, publisher);
-        self.session.commit_definitions(&plan.parsed, change, &built.dropped_uses);
-        if plan.runs() || !built.generated.text.is_empty() {
-            self.last_source = Some(built.generated.text.clone());
-        }
-        let times = match plan.runs() {
-            false => Times::default(),
-            true => {
-                let run = Run {
-                    cell: 0,
-                    crates: self.ready()?.compiler.crates().map(Bundle::library).into_iter().collect(),
-                    library: built.library.clone(),
-                    forget: self.session.take_dropped(),
-                    discard: built.discard.clone(),
-                    pieces: pieces_of(&built.generated),
-                    file: built.generated.file(),
-                };
-                self.run(text, run, &plan, &built, publisher).await?
-            }
-        };
-        if self.options.timing {
-            report::publish_timing(compiled, built.link, &times, begun.elapsed(), publisher);
-        }
-        Ok(times)
     }
 
     /// Everything before the cell runs: split, plan, compile. Nothing of the session changes but what it knows of texts.
@@ -346,57 +289,17 @@ impl Engine {
         }
     }
 
-    /// Runs a library, and takes over what it leaves behind.
-    async fn run(
-        &mut self,
-        text: &Text<'_>,
-        run: Run,
-        plan: &CellPlan,
-        built: &Built,
-        publisher: &Publisher,
-    ) -> Result<Times, ErrorReport> {
-        let mut interrupts = self.interrupts.clone();
-        let worker = self.worker().await?;
-        if interrupts.has_changed().unwrap_or(false) {
-            return Err(report::keyboard_interrupt());
-        }
-        let audience = Audience { publisher, execution_count: text.count, asker: text.asker };
-        match worker.run(run, audience, &mut interrupts).await {
-            Ended::Done(Done { loaded, stored, variables, failure, times, .. }) => {
-                if loaded {
-                    self.session.commit_loaded(plan);
-                }
-                self.session.commit_variables(&text.label, &stored, &built.types, &variables);
-                self.session.commit_ended(&built.ended, failure.is_none());
-                match failure {
-                    None => Ok(times),
-                    Some(failure) => {
-                        let bound = plan.parsed.statements.iter().flat_map(|statement| statement.binds.iter().cloned());
-                        let not_reached = bound.filter(|name| !built.ended.contains_key(name));
-                        self.session.note_not_reached(&text.label, not_reached);
-                        Err(self.failed(&failure).await)
-                    }
-                }
-            }
-            Ended::Died(death) => {
-                if let Some(ready) = &mut self.ready {
-                    ready.worker = None;
-                }
-                Err(self.died(&death))
-            }
-        }
-    }
-
     /// The worker, a new one if the last has died.
-    async fn worker(&mut self) -> Result<&mut Worker, ErrorReport> {
+    async fn worker(&mut self) -> Result<Arc<Worker>, ErrorReport> {
         let ready = self.ready.as_mut().ok_or_else(report::not_ready)?;
         let worker = match ready.worker.take() {
             Some(worker) => worker,
-            None => start_worker(&ready.runtime, &self.options)
+            None => start_worker(&ready.runtime, &self.options, &self.comms)
                 .await
+                .map(Arc::new)
                 .map_err(|error| ErrorReport::plain("WorkerError", error.to_string()))?,
         };
-        Ok(ready.worker.insert(worker))
+        Ok(Arc::clone(ready.worker.insert(worker)))
     }
 
     /// Ends the worker with its variables and tasks; the next cell gets a new one. The names of the variables.
@@ -462,8 +365,8 @@ impl Engine {
         for (name, value) in &self.options.build_environment {
             compiler.set_variable(name, value);
         }
-        let worker = start_worker(&runtime, &self.options).await.map_err(|error| unavailable(&error))?;
-        self.ready = Some(Ready { runtime, compiler, worker: Some(worker) });
+        let worker = start_worker(&runtime, &self.options, &self.comms).await.map_err(|error| unavailable(&error))?;
+        self.ready = Some(Ready { runtime, compiler, worker: Some(Arc::new(worker)) });
         Ok(())
     }
 
@@ -482,24 +385,12 @@ impl Engine {
 }
 
 /// A new worker, with what commands have set.
-async fn start_worker(runtime: &Runtime, options: &Options) -> Result<Worker, WorkerError> {
-    let worker = Worker::start(runtime, &options.environment).await?;
+async fn start_worker(runtime: &Runtime, options: &Options, comms: &Comms) -> Result<Worker, WorkerError> {
+    let worker = Worker::start(runtime, &options.environment, comms).await?;
     if options.virtual_time {
         worker.set_clock(true).await;
     }
     Ok(worker)
-}
-
-/// The map from generated lines to cells, for the worker's messages.
-fn pieces_of(generated: &Generated) -> Vec<Piece> {
-    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let piece = |UserPiece { start, end, source, offset }: UserPiece<'_>| {
-        let (cell_line, cell_column) = source.line_column(offset);
-        let place = Location { file: source.label.clone(), line: number(cell_line), column: number(cell_column) };
-        let [line, column, end_line, end_column] = [start.0, start.1, end.0, end.1].map(number);
-        Piece { line, column, end_line, end_column, place }
-    };
-    generated.user_pieces().into_iter().map(piece).collect()
 }
 
 /// The byte at a line and column of a text.

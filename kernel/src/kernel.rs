@@ -19,8 +19,10 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
+use crate::comms::Comms;
 use crate::dispatch::{Channel, Running, receive, shell};
-use crate::engine::Engine;
+use crate::engine::{Engine, SharedEngine};
+use crate::error::catch_panic;
 use crate::handlers::Context;
 use crate::history::History;
 use crate::lifecycle::{Interrupt, Signals, Stop, leave_sigint_to_the_kernel, watch_parent};
@@ -31,6 +33,7 @@ use crate::publish::{Outbox, Status};
 use crate::sockets::router::Router;
 use crate::sockets::{BindError, Sockets, heartbeat};
 use crate::stdin::Stdin;
+use crate::subshells::Subshells;
 
 /// Clients send SIGTERM 2.5 s after a `shutdown_request` and SIGKILL 2.5 s after that.
 const ENGINE_LIMIT: Duration = Duration::from_secs(2);
@@ -73,7 +76,9 @@ fn run_here(connection: Connection) -> Result<(), KernelError> {
 }
 
 async fn serve(connection: Connection) -> Result<(), KernelError> {
-    let (engine, interrupter) = Engine::new();
+    let comms = Comms::default();
+    let (engine, interrupter) = Engine::new(comms.clone());
+    let engine = SharedEngine::new(engine);
     let interrupt = Interrupt::new(interrupter);
     let signals = Signals::catch(&interrupt).map_err(KernelError::Signals)?;
     let sockets = Sockets::bind(&connection)?;
@@ -91,7 +96,11 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     spawn_local(watch_parent(stop.clone()));
 
     let history = History::start();
-    let context = Rc::new(Context { connection, interrupt, stop, history: history.clone(), stdin });
+    let (subshells, new_subshells) = Subshells::new();
+    spawn_local(warm_up(engine.clone(), stop.clone()));
+    let (shared, kept) = (engine.clone(), history.clone());
+    let context =
+        Rc::new(Context { connection, interrupt, stop, history: kept, stdin, engine: shared, comms, subshells });
     let running = Running::default();
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
         let (sender, requests) = mpsc::unbounded_channel();
@@ -108,7 +117,7 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     let (control, control_requests) = channel(control);
     let (shell, shell_requests) = channel(shell);
     let control = spawn_local(control.serve_control(control_requests));
-    let engine = shell::serve(shell, shell_requests, engine).await;
+    shell::serve(shell, shell_requests, new_subshells).await;
 
     if timeout(ENGINE_LIMIT, engine.shutdown()).await.is_err() {
         tracing::warn!("the engine did not end within {ENGINE_LIMIT:?}");
@@ -124,4 +133,18 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     unsent.drained(LINGER).await;
     drop(files);
     Ok(())
+}
+
+/// Prepares the engine, unless the kernel ends before.
+async fn warm_up(engine: SharedEngine, stop: Stop) {
+    tokio::select! {
+        biased;
+        () = stop.requested() => {}
+        outcome = catch_panic(engine.warm_up()) => {
+            // The next cell will meet the problem again and report it.
+            if let Err(message) = outcome {
+                tracing::error!("the engine panicked while warming up: {message}");
+            }
+        }
+    }
 }

@@ -48,6 +48,11 @@ impl Interrupt {
         self.waiting.notify_waiters();
     }
 
+    /// Tells of each press from now on.
+    pub(crate) fn presses(&self) -> watch::Receiver<u64> {
+        self.engine.presses()
+    }
+
     /// Resolves at the next press after the first poll, for a cell that the engine does not know yet.
     pub(crate) async fn pressed(&self) {
         self.waiting.notified().await;

@@ -3,6 +3,7 @@
 
 mod args;
 mod cell;
+mod comms;
 mod compile;
 mod dispatch;
 mod doctor;
@@ -20,6 +21,7 @@ mod publish;
 mod session;
 mod sockets;
 mod stdin;
+mod subshells;
 mod worker;
 
 use std::io::{self, Write};

@@ -10,6 +10,7 @@ mod aside;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use boucle_wire::{Buffer, CommEvent, CommKind};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +37,9 @@ pub(crate) struct Message {
     /// The bytes of the header of the request that it belongs to.
     pub(crate) parent: Bytes,
     pub(crate) msg_type: &'static str,
+    pub(crate) metadata: Value,
     pub(crate) content: Value,
+    pub(crate) buffers: Vec<Bytes>,
 }
 
 /// The two streams of a process.
@@ -189,9 +192,25 @@ impl Publisher {
         self.publish("error", Value::Object(report.fields()));
     }
 
-    /// Tells the client that a comm does not exist (any more).
-    pub(crate) fn comm_close(&self, comm_id: &str) {
-        self.publish("comm_close", json!({ "comm_id": comm_id, "data": {} }));
+    /// Tells all clients what happens to a comm on the kernel's side.
+    pub(crate) fn comm(&self, event: CommEvent) {
+        let CommEvent { id, kind, data, metadata, buffers } = event;
+        let mut content = json!({ "comm_id": id, "data": data });
+        let msg_type = match kind {
+            CommKind::Open { target } => {
+                content["target_name"] = target.into();
+                "comm_open"
+            }
+            CommKind::Message => "comm_msg",
+            CommKind::Close => "comm_close",
+        };
+        let buffers = buffers.into_iter().map(|Buffer(bytes)| bytes.into()).collect();
+        self.send(Message { parent: self.parent.clone(), msg_type, metadata, content, buffers });
+    }
+
+    /// Tells all clients that a comm does not exist (any more).
+    pub(crate) fn comm_close(&self, id: &str) {
+        self.comm(CommEvent::close(id));
     }
 
     /// Tells all clients that the kernel is about to end.
@@ -211,7 +230,11 @@ impl Publisher {
     }
 
     fn publish(&self, msg_type: &'static str, content: Value) {
-        let message = Message { parent: self.parent.clone(), msg_type, content };
+        let parent = self.parent.clone();
+        self.send(Message { parent, msg_type, metadata: json!({}), content, buffers: Vec::new() });
+    }
+
+    fn send(&self, message: Message) {
         match &self.sink {
             // An error means that the kernel is ending and that nobody reads any more.
             Sink::Iopub(queue) => drop(queue.send(ToIopub::Message(message))),

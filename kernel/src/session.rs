@@ -212,7 +212,7 @@ impl Session {
         std::mem::take(&mut self.to_drop)
     }
 
-    /// The worker has loaded the library of a cell: what it defines is there from now on.
+    /// The worker loads the library of a cell: what it defines is there from now on.
     pub(crate) fn commit_loaded(&mut self, plan: &CellPlan) {
         self.used.extend(plan.items.iter().chain(&plan.parsed.items).flat_map(|item| item.provides.iter().cloned()));
         for (name, Static { version, .. }) in plan.defined_statics() {
@@ -220,12 +220,23 @@ impl Session {
         }
     }
 
-    /// Takes over which variables a run has left: what it stored, with the types of the sites, and what exists now.
+    /// The library of a cell could not be loaded after all.
+    pub(crate) fn take_back_loaded(&mut self, plan: &CellPlan) {
+        for (name, Static { version, .. }) in plan.defined_statics() {
+            if let Some(known) = self.statics.get_mut(name).filter(|known| known.version == version) {
+                known.loaded = false;
+            }
+        }
+    }
+
+    /// Takes over which variables a run has left: what it stored, with the types of the sites, and which of those that it
+    /// had taken exist now.
     pub(crate) fn commit_variables(
         &mut self,
         label: &str,
         stored: &[Stored],
         types: &BTreeMap<u32, String>,
+        taken: &[(String, String)],
         existing: &[String],
     ) {
         for Stored { name, site } in stored {
@@ -234,10 +245,10 @@ impl Session {
                 self.ended.remove(name);
             }
         }
-        let gone: Vec<String> = self.variables.keys().filter(|name| !existing.contains(name)).cloned().collect();
-        for name in gone {
-            self.variables.remove(&name);
-            self.ended.insert(name, Ended::Moved(label.to_owned()));
+        for (name, _) in taken.iter().filter(|(name, _)| !existing.contains(name)) {
+            if self.variables.remove(name).is_some() {
+                self.ended.insert(name.clone(), Ended::Moved(label.to_owned()));
+            }
         }
     }
 

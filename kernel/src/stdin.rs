@@ -96,6 +96,7 @@ impl Asker {
             parent: &self.parent,
             metadata: &json!({}),
             content: &json!({ "prompt": prompt, "password": secret }),
+            buffers: &[],
         });
         let (answer, typed) = oneshot::channel();
         *open.borrow_mut() = Some(Open { identities: self.identities.clone(), id, answer });

@@ -45,4 +45,5 @@ pub use sink::{Event, set_sink};
 pub use updatable::Updatable;
 
 pub(crate) use choice::without_paths;
+pub(crate) use format::{Formats, replace_formats};
 pub(crate) use sink::emit;

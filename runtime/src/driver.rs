@@ -1,6 +1,7 @@
 //! Runs a loop: turns exactly as CPython's `_run_once` makes them, inside tokio's `block_on`, which waits for I/O and
 //! the first timer. `EventLoop::run_forever` calls [`run`].
 //!
+//! Before a turn: see whether the user interrupts or the host has work of its own (`visitors`).
 //! One turn: take in what other threads sent; append due timers, earliest first; run the handles that are in the queue
 //! at that moment, no more. What they schedule waits for the next turn. Between turns tokio's reactor may add wakes.
 
@@ -30,6 +31,7 @@ use crate::state::prefetch::AHEAD;
 use crate::state::schedule::Next;
 use crate::state::timers::Action;
 use crate::task::{repr, step};
+use crate::visitors;
 
 /// The most turns between two looks at the reactor. Each look costs about a microsecond.
 const MOST_TURNS: u32 = 256;
@@ -137,6 +139,7 @@ impl Driver<'_> {
         let began = Instant::now();
         core.schedule.set_time(core.clock.now());
         for turns in 1..=self.turns {
+            visitors::let_in();
             if interrupt::take() {
                 return Poll::Ready(Err(KeyboardInterrupt));
             }

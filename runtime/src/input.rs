@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Waker};
 use crate::error::{InputError, RuntimeError};
 use crate::interrupt;
 use crate::state::engine::{Engine, Outside};
+use crate::state::what::What;
+use crate::task::awaiting::awaiting;
 use crate::threads::to_thread;
 
 /// Asks for a line of text and returns it, without its line break: Python's `input(prompt)`.
@@ -43,8 +45,13 @@ pub fn password(prompt: impl Display) -> String {
 ///
 /// # Panics
 /// Raises [`InputError`] when nobody can be asked.
-pub async fn ainput(prompt: impl Display) -> String {
+#[track_caller]
+pub fn ainput(prompt: impl Display) -> impl Future<Output = String> {
     let prompt = prompt.to_string();
+    awaiting(What::Input, answer_to(prompt))
+}
+
+async fn answer_to(prompt: String) -> String {
     let answer = match ASKER.get() {
         None => to_thread(move || terminal::ask(&prompt, false)).await,
         Some(asker) => {

@@ -69,8 +69,13 @@ fn raise_pending() {
 /// ```
 pub fn request() {
     PENDING.store(true, Ordering::SeqCst);
+    notify();
+    wake_idle();
+}
+
+/// Wakes the loop that is driven on the cell thread, if one is, so that it looks around before its next turn.
+pub(crate) fn wake_idle() {
     let waker = idle().clone();
-    SLEEPER.notify_all();
     if let Some(waker) = waker {
         waker.wake();
     }

@@ -17,14 +17,15 @@
 //! assert_eq!(event_loop.run_until_complete(long), "long");
 //! ```
 //!
-//! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`] | `state` (what loops and tasks
+//! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`], `visitors` | `state` (what loops and tasks
 //! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
 //! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
-//! [`mod@input`], [`mod@display`] | `trace` | [`cell`].
+//! [`mod@input`], [`mod@display`], [`comm`] | `trace` | [`cell`].
 //! What each of Python's names is here stands in the README.
 
 pub mod cell;
 pub mod combine;
+pub mod comm;
 mod coroutine;
 mod current;
 pub mod display;
@@ -48,11 +49,13 @@ mod threads;
 mod time;
 mod timer;
 mod trace;
+mod visitors;
 
 pub use combine::{
     ALL_COMPLETED, AsCompleted, FIRST_COMPLETED, FIRST_EXCEPTION, Gathering, ReturnWhen, TaskGroup, Timeout,
     as_completed, finally, gather, shield, timeout, timeout_at, wait, wait_for,
 };
+pub use comm::Comm;
 pub use coroutine::Coroutine;
 pub use display::{clear_output, display, update_display};
 pub use error::{

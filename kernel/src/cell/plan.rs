@@ -21,6 +21,7 @@ pub(crate) const PRELUDE: &[&str] = &[
     "BoundedSemaphore",
     "BrokenBarrierError",
     "CancelledError",
+    "Comm",
     "Condition",
     "Coroutine",
     "Event",

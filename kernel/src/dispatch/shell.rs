@@ -1,6 +1,5 @@
-//! The shell socket: cells wait for one another, everything else is answered at once. Run by `kernel`.
+//! The shell socket: cells of one subshell wait for one another, everything else is answered at once. Run by `kernel`.
 
-use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -8,35 +7,65 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::spawn_local;
 
 use super::Channel;
-use crate::engine::Engine;
-use crate::handlers::execute::Cells;
+use crate::handlers::execute::{Cells, error_reply};
+use crate::handlers::no_subshell;
 use crate::protocol::incoming::Incoming;
 use crate::protocol::request::Request;
+use crate::subshells::Queue;
 
 /// After a failure, how long nothing must have come for all that the client sent before to have arrived.
 const QUIET: Duration = Duration::from_millis(5);
 
-/// Answers requests on shell until the kernel ends, then gives the engine back.
-pub(crate) async fn serve(shell: Channel, mut requests: UnboundedReceiver<Incoming>, engine: Engine) -> Engine {
-    let shell = Rc::new(shell);
-    let stop = shell.context.stop.clone();
-    let (cells, queue) = unbounded_channel();
-    let turns = spawn_local(take_turns(Rc::clone(&shell), queue, engine));
+/// One of the queues of cells: that of the main shell, or of a subshell.
+struct Shell {
+    channel: Rc<Channel>,
+    cells: Rc<Cells>,
+    /// Whether its cells are guests beside those of the main shell.
+    is_subshell: bool,
+}
+
+/// Answers requests on shell until the kernel ends. `subshells` are the queues of those that are made meanwhile.
+pub(crate) async fn serve(
+    channel: Channel,
+    mut requests: UnboundedReceiver<Incoming>,
+    mut subshells: UnboundedReceiver<Queue>,
+) {
+    let channel = Rc::new(channel);
+    let stop = channel.context.stop.clone();
+    let cells = Rc::new(Cells::new(&channel.context));
+    let shell = |is_subshell| Shell { channel: Rc::clone(&channel), cells: Rc::clone(&cells), is_subshell };
+    let (main, queue) = unbounded_channel();
+    let main_shell = spawn_local(shell(false).serve(queue));
     loop {
         let incoming = tokio::select! {
             biased;
             () = stop.requested() => break,
+            Some(queue) = subshells.recv() => {
+                spawn_local(shell(true).serve(queue));
+                continue;
+            }
             Some(incoming) = requests.recv() => incoming,
         };
-        if takes_its_turn(&incoming) {
+        if !takes_its_turn(&incoming) {
+            let channel = Rc::clone(&channel);
+            spawn_local(async move { channel.answer(&incoming).await });
+            continue;
+        }
+        let is_cell = matches!(incoming.request, Ok(Request::Execute(_)));
+        let Some(id) = incoming.subshell.clone().filter(|_| is_cell) else {
             // It is read until the kernel ends.
-            let _ = cells.send(incoming);
-        } else {
-            let shell = Rc::clone(&shell);
-            spawn_local(async move { shell.answer(&incoming).await });
+            let _ = main.send(incoming);
+            continue;
+        };
+        if let Err(incoming) = channel.context.subshells.queue(&id, incoming) {
+            let publisher = channel.publisher(&incoming);
+            channel.respond(&incoming, &publisher, async { Some(error_reply(&no_subshell(&id), 0)) }).await;
         }
     }
-    turns.await.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+    // A `shutdown_request` on shell gets its reply.
+    if let Err(error) = main_shell.await {
+        tracing::warn!("the main shell failed: {error}");
+    }
 }
 
 /// Whether a request is dealt with after all cells that were sent before it.
@@ -44,39 +73,42 @@ fn takes_its_turn(incoming: &Incoming) -> bool {
     matches!(incoming.request, Ok(Request::Execute(_) | Request::Shutdown(_)))
 }
 
-/// Deals with one request after the other until the kernel ends, then gives the engine back.
-async fn take_turns(shell: Rc<Channel>, mut queue: UnboundedReceiver<Incoming>, engine: Engine) -> Engine {
-    let stop = shell.context.stop.clone();
-    let mut cells = Cells::new(engine, &shell.context);
-    // How many of the next requests were sent before a cell failed.
-    let mut stale = 0_usize;
-    loop {
-        let incoming = tokio::select! {
-            biased;
-            () = stop.requested() => return cells.into_engine().await,
-            Some(incoming) = queue.recv() => incoming,
-            () = cells.warm_up(), if !cells.is_warm() => continue,
-        };
-        let abort = stale > 0;
-        stale = stale.saturating_sub(1);
-        let Ok(Request::Execute(request)) = &incoming.request else {
-            shell.answer(&incoming).await;
-            continue;
-        };
-        let publisher = shell.publisher(&incoming);
-        let asker = shell.context.stdin.asker(&incoming);
-        let handler = async {
-            if abort {
-                return Some(cells.aborted());
-            }
-            let done = cells.execute(request, &publisher, Some(&asker)).await;
-            // Before the reply: what a client sends after it has seen the reply is not to be aborted.
-            if done.failed && request.stop_on_error {
-                stale = waiting(&queue).await;
-            }
-            Some(done.reply)
-        };
-        shell.respond(&incoming, &publisher, handler).await;
+impl Shell {
+    /// Deals with one request after the other until the subshell is deleted or the kernel ends.
+    async fn serve(self, mut queue: Queue) {
+        let context = &self.channel.context;
+        // How many of the next requests were sent before a cell failed.
+        let mut stale = 0_usize;
+        loop {
+            let incoming = tokio::select! {
+                biased;
+                () = context.stop.requested() => return,
+                incoming = queue.recv() => match incoming {
+                    Some(incoming) => incoming,
+                    None => return,
+                },
+            };
+            let abort = stale > 0;
+            stale = stale.saturating_sub(1);
+            let Ok(Request::Execute(request)) = &incoming.request else {
+                self.channel.answer(&incoming).await;
+                continue;
+            };
+            let publisher = self.channel.publisher(&incoming);
+            let asker = context.stdin.asker(&incoming);
+            let handler = async {
+                if abort {
+                    return Some(self.cells.aborted());
+                }
+                let done = self.cells.execute(request, self.is_subshell, &publisher, Some(&asker)).await;
+                // Before the reply: what a client sends after it has seen the reply is not to be aborted.
+                if done.failed && request.stop_on_error {
+                    stale = waiting(&queue).await;
+                }
+                Some(done.reply)
+            };
+            self.channel.respond(&incoming, &publisher, handler).await;
+        }
     }
 }
 
@@ -84,7 +116,7 @@ async fn take_turns(shell: Rc<Channel>, mut queue: UnboundedReceiver<Incoming>, 
 ///
 /// The last of them may still be on their way through the socket and the tasks that read it, and nothing tells when
 /// they have arrived: so this ends when nothing more has come for a moment.
-async fn waiting(queue: &UnboundedReceiver<Incoming>) -> usize {
+async fn waiting(queue: &Queue) -> usize {
     loop {
         let so_far = queue.len();
         tokio::time::sleep(QUIET).await;

@@ -11,7 +11,7 @@ use boucle_wire::Times;
 
 use super::options;
 use super::steps::{Step, Steps};
-use super::{Engine, Part, Text, report};
+use super::{Engine, Part, Text, Turn, report};
 use crate::cell::{self, ErrorFormat, ValueFormat};
 use crate::compile::Diagnostic;
 use crate::error::ErrorReport;
@@ -22,7 +22,7 @@ use crate::worker::shell;
 /// A longer table of tasks than this nobody reads.
 const MOST_TASKS: usize = 200;
 
-impl Engine {
+impl Turn {
     /// Runs the parts of a text one after the other.
     pub(super) async fn run_segments(
         &mut self,
@@ -34,6 +34,7 @@ impl Engine {
         let Steps { steps, time_all, .. } = read.map_err(|problem| self.refuse_command(text, problem))?;
         let mut all = Times::default();
         for step in steps {
+            self.begin_part().await;
             match step {
                 Step::Run(part) => add(&mut all, self.run_step(text, part, publisher).await?),
                 Step::Time(part) => {
@@ -41,7 +42,10 @@ impl Engine {
                     add(&mut all, times);
                     publish_times(&times, publisher);
                 }
-                Step::AddDependencies(specifications) => self.add_dependencies(&specifications, publisher).await?,
+                Step::AddDependencies(specifications) => {
+                    self.check_alone(":dep")?;
+                    self.add_dependencies(&specifications, publisher).await?;
+                }
                 Step::Obey(command) => self.obey(command, text, publisher).await?,
             }
         }
@@ -62,8 +66,14 @@ impl Engine {
     async fn obey(&mut self, command: Command, text: &Text<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
         match command {
             Command::BuildEnv { name, value } => self.set_build_variable(&name, &value),
-            Command::Clear => self.clear(publisher).await,
-            Command::Clock(is_virtual) => self.set_clock(is_virtual, publisher).await,
+            Command::Clear => {
+                self.check_alone(":clear")?;
+                self.clear(publisher).await;
+            }
+            Command::Clock(is_virtual) => {
+                self.check_alone(":clock")?;
+                self.set_clock(is_virtual, publisher).await;
+            }
             Command::Doc(name) => {
                 let (plain, markdown) = self.documentation(&name);
                 show_markdown(&plain, &markdown, publisher);
@@ -78,14 +88,18 @@ impl Engine {
             Command::Needless(why) => say(format!("not needed here: {why}"), publisher),
             Command::Opt(level) => self.set_level(level, publisher),
             Command::ToggleOpt => {
-                self.set_level(Some(if self.options.opt_level == Some(2) { 0 } else { 2 }), publisher)
+                let level = if self.options.opt_level == Some(2) { 0 } else { 2 };
+                self.set_level(Some(level), publisher);
             }
             Command::Page(name) => {
                 let (plain, markdown) = self.documentation(&name);
                 publisher.page(&plain, &markdown);
             }
             Command::Quit => quit(publisher),
-            Command::Restart => self.restart(publisher).await,
+            Command::Restart => {
+                self.check_alone(":restart")?;
+                self.restart(publisher).await;
+            }
             Command::Shell(command) => self.run_shell(&command, publisher).await?,
             Command::ShowDeps => self.show_dependencies(publisher),
             Command::Tasks => self.show_tasks(publisher).await?,
@@ -105,6 +119,23 @@ impl Engine {
         Ok(())
     }
 
+    async fn run_shell(&mut self, command: &str, publisher: &Publisher) -> Result<(), ErrorReport> {
+        let environment = self.options.environment.clone();
+        let mut interrupts = self.interrupts.clone();
+        match self.away(shell::run(command, &environment, publisher, &mut interrupts)).await {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => {
+                Err(ErrorReport::plain("ShellError", format!("`{command}` failed: {}", describe(status.code()))))
+            }
+            Ok(None) => Err(report::keyboard_interrupt()),
+            Err(error) => {
+                Err(ErrorReport::plain("ShellError", format!("`{command}` cannot be run with `sh`: {error}")))
+            }
+        }
+    }
+}
+
+impl Engine {
     fn show_variables(&self, publisher: &Publisher) {
         let mut table = Table::new(["Variable", "Type"]);
         for (name, ty) in self.session.variables() {
@@ -208,7 +239,7 @@ impl Engine {
     async fn set_clock(&mut self, is_virtual: Option<bool>, publisher: &Publisher) {
         self.options.virtual_time = is_virtual.unwrap_or(self.options.virtual_time);
         if let Some(is_virtual) = is_virtual
-            && let Some(worker) = self.ready.as_mut().and_then(|ready| ready.worker.as_mut())
+            && let Some(worker) = self.ready.as_ref().and_then(|ready| ready.worker.as_ref())
         {
             worker.set_clock(is_virtual).await;
         }
@@ -221,7 +252,7 @@ impl Engine {
 
     async fn set_variable(&mut self, name: &str, value: &str) {
         options::set(&mut self.options.environment, name, value);
-        if let Some(worker) = self.ready.as_mut().and_then(|ready| ready.worker.as_mut()) {
+        if let Some(worker) = self.ready.as_ref().and_then(|ready| ready.worker.as_ref()) {
             worker.set_variable(name, value).await;
         }
     }
@@ -243,20 +274,6 @@ impl Engine {
         self.end_worker("`:clear`").await;
         self.session.clear();
         say("all variables, definitions and tasks are forgotten", publisher);
-    }
-
-    async fn run_shell(&mut self, command: &str, publisher: &Publisher) -> Result<(), ErrorReport> {
-        let environment = &self.options.environment;
-        match shell::run(command, environment, publisher, &mut self.interrupts).await {
-            Ok(Some(status)) if status.success() => Ok(()),
-            Ok(Some(status)) => {
-                Err(ErrorReport::plain("ShellError", format!("`{command}` failed: {}", describe(status.code()))))
-            }
-            Ok(None) => Err(report::keyboard_interrupt()),
-            Err(error) => {
-                Err(ErrorReport::plain("ShellError", format!("`{command}` cannot be run with `sh`: {error}")))
-            }
-        }
     }
 
     fn refuse_command(&mut self, text: &Text<'_>, problem: Problem) -> ErrorReport {

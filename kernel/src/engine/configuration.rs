@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 
 use super::commands::say;
-use super::{Engine, Text, report::INTERRUPT};
+use super::{Text, Turn, report::INTERRUPT};
 use crate::error::ErrorReport;
 use crate::publish::{Publisher, StreamName};
 
 /// The files, in the order in which they are run: the prelude may use the crates that the first adds.
 const FILES: [&str; 2] = ["init.evcxr", "prelude.rs"];
 
-impl Engine {
+impl Turn {
     /// Runs the files before the first cell. What is wrong with them is told and does not keep the cell from running.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ impl Engine {
         publisher: &Publisher,
     ) -> Result<Provided, ErrorReport> {
         let Ready { runtime, worker, .. } = self.ready()?;
-        let is_unused = worker.as_ref().is_none_or(Worker::is_unused);
+        let is_unused = worker.as_deref().is_none_or(Worker::is_unused);
         let mut interrupts = self.interrupts.clone();
         let (news, latest) = watch::channel(Progress::default());
         let building = async {

@@ -39,7 +39,7 @@ pub(super) fn reply() -> Value {
             { "text": "Crates (docs.rs)", "url": "https://docs.rs/" },
         ],
         "debugger": false,
-        "supported_features": [],
+        "supported_features": ["kernel subshells"],
     })
 }
 

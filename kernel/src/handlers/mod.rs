@@ -2,21 +2,25 @@
 //! Called by `dispatch`. A handler takes a request and returns the content of the reply.
 
 mod code;
+mod comm;
 pub(crate) mod execute;
 mod history;
 mod kernel_info;
-mod warm_engine;
 
+use boucle_wire::CommKind;
 use serde_json::{Value, json};
 
+use crate::comms::Comms;
+use crate::engine::SharedEngine;
 use crate::error::ErrorReport;
 use crate::history::History;
 use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::connection::Connection;
 use crate::protocol::incoming::Incoming;
-use crate::protocol::request::{Comm, Request, Shutdown};
+use crate::protocol::request::{Request, Shutdown, Subshell};
 use crate::publish::Publisher;
 use crate::stdin::Stdin;
+use crate::subshells::Subshells;
 
 /// What handlers may use besides the request.
 pub(crate) struct Context {
@@ -25,6 +29,9 @@ pub(crate) struct Context {
     pub(crate) stop: Stop,
     pub(crate) history: History,
     pub(crate) stdin: Stdin,
+    pub(crate) engine: SharedEngine,
+    pub(crate) comms: Comms,
+    pub(crate) subshells: Subshells,
 }
 
 /// Answers every request but `execute_request`s on shell, also while cells run. `None` means that the message gets no
@@ -40,9 +47,23 @@ pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &P
         Request::Complete(request) => code::complete(request),
         Request::Inspect => code::inspect(),
         Request::History(request) => history::reply(request, &context.history).await,
-        Request::CommInfo => json!({ "status": "ok", "comms": {} }),
-        Request::CommOpen(comm) => return refuse_comm(comm, publisher),
-        Request::CommOther => return None,
+        Request::CommInfo(request) => comm::info(request, context),
+        Request::CommOpen(comm) => {
+            let kind = CommKind::Open { target: comm.target_name.clone() };
+            comm::deliver(kind, comm, incoming, context, publisher).await;
+            return None;
+        }
+        Request::CommMsg(comm) => {
+            comm::deliver(CommKind::Message, comm, incoming, context, publisher).await;
+            return None;
+        }
+        Request::CommClose(comm) => {
+            comm::deliver(CommKind::Close, comm, incoming, context, publisher).await;
+            return None;
+        }
+        Request::CreateSubshell => json!({ "status": "ok", "subshell_id": context.subshells.create() }),
+        Request::DeleteSubshell(request) => delete_subshell(request, context),
+        Request::ListSubshell => json!({ "status": "ok", "subshell_id": context.subshells.list() }),
         Request::Connect => connect(&context.connection),
         Request::Interrupt => interrupt(context),
         Request::Shutdown(request) => shutdown(request, context, publisher),
@@ -74,11 +95,16 @@ fn connect(connection: &Connection) -> Value {
     })
 }
 
-/// There are no comm targets, and the protocol wants an unknown one closed at once.
-fn refuse_comm(comm: &Comm, publisher: &Publisher) -> Option<Value> {
-    tracing::debug!("no comm target is called `{}`", comm.target_name);
-    publisher.comm_close(&comm.comm_id);
-    None
+fn delete_subshell(request: &Subshell, context: &Context) -> Value {
+    match context.subshells.delete(&request.subshell_id) {
+        true => json!({ "status": "ok" }),
+        false => no_subshell(&request.subshell_id).reply(),
+    }
+}
+
+/// There is no subshell of this id.
+pub(crate) fn no_subshell(id: &str) -> ErrorReport {
+    ErrorReport::plain("NoSuchSubshell", format!("there is no subshell `{id}`; it may have been deleted"))
 }
 
 /// Cells run on shell only: there they have an order.

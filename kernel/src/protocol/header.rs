@@ -13,6 +13,9 @@ use super::PROTOCOL_VERSION;
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Header {
     pub(crate) msg_type: String,
+    /// The subshell that it is for, if not the main shell.
+    #[serde(default)]
+    pub(crate) subshell_id: Option<String>,
 }
 
 /// What we read of a parent header.

@@ -17,6 +17,10 @@ pub(crate) struct Incoming {
     /// The id of the message that it answers, if it says so.
     pub(crate) about: Option<String>,
     pub(crate) msg_type: String,
+    /// The subshell that it is for, if not the main shell.
+    pub(crate) subshell: Option<String>,
+    pub(crate) metadata: Bytes,
+    pub(crate) buffers: Vec<Bytes>,
     /// An error when a field of the content has the wrong type: the client still gets a reply.
     pub(crate) request: Result<Request, serde_json::Error>,
 }
@@ -34,6 +38,9 @@ impl Incoming {
             parent: parts.header,
             request: Request::parse(&header.msg_type, &parts.content),
             msg_type: header.msg_type,
+            subshell: header.subshell_id,
+            metadata: parts.metadata,
+            buffers: parts.buffers,
         })
     }
 

@@ -14,11 +14,14 @@ pub(crate) enum Request {
     Complete(Cursor),
     Inspect,
     History(History),
-    CommInfo,
+    CommInfo(CommInfo),
     CommOpen(Comm),
-    /// `comm_msg` or `comm_close`: neither gets an answer.
-    CommOther,
+    CommMsg(Comm),
+    CommClose(Comm),
     Connect,
+    CreateSubshell,
+    DeleteSubshell(Subshell),
+    ListSubshell,
     Interrupt,
     Shutdown(Shutdown),
     /// What the user has typed; on the stdin channel only.
@@ -100,12 +103,29 @@ pub(crate) enum AccessType {
     Search,
 }
 
-/// The content of a `comm_open`.
+/// The content of a `comm_open`, `comm_msg` or `comm_close`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Comm {
     pub(crate) comm_id: String,
+    /// Only where it is opened.
     pub(crate) target_name: String,
+    pub(crate) data: Value,
+}
+
+/// The content of a `comm_info_request`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CommInfo {
+    /// Which comms are meant, if not all.
+    pub(crate) target_name: Option<String>,
+}
+
+/// The content of a `delete_subshell_request`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Subshell {
+    pub(crate) subshell_id: String,
 }
 
 /// The content of a `shutdown_request`.
@@ -133,10 +153,14 @@ impl Request {
             "complete_request" => Self::Complete(read(content)?),
             "inspect_request" => Self::Inspect,
             "history_request" => Self::History(read(content)?),
-            "comm_info_request" => Self::CommInfo,
+            "comm_info_request" => Self::CommInfo(read(content)?),
             "comm_open" => Self::CommOpen(read(content)?),
-            "comm_msg" | "comm_close" => Self::CommOther,
+            "comm_msg" => Self::CommMsg(read(content)?),
+            "comm_close" => Self::CommClose(read(content)?),
             "connect_request" => Self::Connect,
+            "create_subshell_request" => Self::CreateSubshell,
+            "delete_subshell_request" => Self::DeleteSubshell(read(content)?),
+            "list_subshell_request" => Self::ListSubshell,
             "interrupt_request" => Self::Interrupt,
             "shutdown_request" => Self::Shutdown(read(content)?),
             "input_reply" => Self::InputReply(read(content)?),
@@ -175,7 +199,7 @@ mod tests {
         );
         check("complete_request", r#"{"code":"a"}"#, expect![[r#"Complete(Cursor { code: "a", cursor_pos: None })"#]]);
         check("shutdown_request", "{}", expect!["Shutdown(Shutdown { restart: false })"]);
-        check("comm_open", "{}", expect![[r#"CommOpen(Comm { comm_id: "", target_name: "" })"#]]);
+        check("comm_open", "{}", expect![[r#"CommOpen(Comm { comm_id: "", target_name: "", data: Null })"#]]);
         check(
             "history_request",
             r#"{"hist_access_type":"search","n":null}"#,

@@ -40,7 +40,9 @@ pub(crate) struct Parts {
     pub(crate) identities: Vec<Bytes>,
     pub(crate) header: Bytes,
     pub(crate) parent: Bytes,
+    pub(crate) metadata: Bytes,
     pub(crate) content: Bytes,
+    pub(crate) buffers: Vec<Bytes>,
 }
 
 /// A message to be encoded.
@@ -53,6 +55,7 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) parent: &'a Bytes,
     pub(crate) metadata: &'a Value,
     pub(crate) content: &'a Value,
+    pub(crate) buffers: &'a [Bytes],
 }
 
 /// Why an incoming message was dropped.
@@ -92,7 +95,7 @@ impl Wire {
             .ok_or(WireError::NoDelimiter { frames: frames.len() })?;
         let body = frames.split_off(delimiter + 1);
         frames.truncate(delimiter);
-        let [signature, header, parent, metadata, content, ..] = &body[..] else {
+        let [signature, header, parent, metadata, content, buffers @ ..] = &body[..] else {
             return Err(WireError::Truncated { found: body.len() });
         };
         let digest =
@@ -103,7 +106,14 @@ impl Wire {
         {
             return Err(WireError::Replayed);
         }
-        Ok(Parts { identities: frames, header: header.clone(), parent: parent.clone(), content: content.clone() })
+        Ok(Parts {
+            identities: frames,
+            header: header.clone(),
+            parent: parent.clone(),
+            metadata: metadata.clone(),
+            content: content.clone(),
+            buffers: buffers.to_vec(),
+        })
     }
 
     /// Makes the frames of one message, with a new header.
@@ -121,6 +131,7 @@ impl Wire {
         let signature = self.signer.sign([&header, message.parent, &metadata, &content]);
         let mut frames = message.prefix.to_vec();
         frames.extend([Bytes::from_static(DELIMITER), signature, header, message.parent.clone(), metadata, content]);
+        frames.extend_from_slice(message.buffers);
         (id, frames)
     }
 }

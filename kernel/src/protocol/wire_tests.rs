@@ -117,6 +117,7 @@ fn what_we_encode_can_be_verified_and_carries_the_parent_unchanged() {
         parent: &parent,
         metadata: &json!({}),
         content: &json!({"status": "ok"}),
+        buffers: &[],
     });
     assert_eq!(frames[4], HEADER);
     assert_eq!(frames[6], r#"{"status":"ok"}"#);

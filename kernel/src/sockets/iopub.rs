@@ -120,7 +120,14 @@ impl Subscribers {
     fn publish(&mut self, message: &Message) {
         let topic = topic(&self.wire, message);
         // Encoded even when nobody listens: ids and dates go on as if somebody did.
-        let encoded = encode(&self.wire, topic.clone(), message.msg_type, &message.parent, &message.content);
+        let encoded = zmtp::encode(&self.wire.encode(&Outgoing {
+            prefix: std::slice::from_ref(&topic),
+            msg_type: message.msg_type,
+            parent: &message.parent,
+            metadata: &message.metadata,
+            content: &message.content,
+            buffers: &message.buffers,
+        }));
         let encoded = self.unsent.track(encoded);
         let is_stream = message.msg_type == "stream";
         for subscriber in self.all.values_mut().filter(|subscriber| subscriber.wants(&topic)) {
@@ -158,8 +165,10 @@ impl Subscriber {
     }
 }
 
+/// A message of the socket itself.
 fn encode(wire: &Wire, topic: Bytes, msg_type: &str, parent: &Bytes, content: &Value) -> Bytes {
-    zmtp::encode(&wire.encode(&Outgoing { prefix: &[topic], msg_type, parent, metadata: &json!({}), content }))
+    let metadata = &json!({});
+    zmtp::encode(&wire.encode(&Outgoing { prefix: &[topic], msg_type, parent, metadata, content, buffers: &[] }))
 }
 
 /// What subscribers can filter by: `stream.stdout`, else `kernel.SESSION.TYPE`.

@@ -15,7 +15,7 @@ fn join(subscribers: &mut Subscribers, id: Id, topic: &'static str) -> Rc<Backlo
 }
 
 fn message(msg_type: &'static str, content: Value) -> Message {
-    Message { parent: EMPTY_OBJECT, msg_type, content }
+    Message { parent: EMPTY_OBJECT, msg_type, metadata: json!({}), content, buffers: Vec::new() }
 }
 
 fn stream(length: usize) -> Message {

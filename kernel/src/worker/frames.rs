@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
-use boucle_wire::{FrameError, FromWorker, Role, ToWorker};
+use boucle_wire::{CommEvent, FrameError, FromWorker, Role, ToWorker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -13,6 +13,7 @@ use tokio::time::{Duration, Instant};
 
 use super::output::Output;
 use super::routes::Routes;
+use crate::comms::Comms;
 
 /// How many things a worker may show within a second; Jupyter's server cuts a kernel off at 1,000 messages. Updates do
 /// not count: of those that come too fast only the last is published.
@@ -28,14 +29,14 @@ struct Sending {
     reader: AbortHandle,
 }
 
-/// Starts to read: tells `routes` and `output` what the worker says.
-pub(super) fn start(socket: UnixStream, routes: Routes, output: Output) -> Writer {
+/// Starts to read: tells `routes`, `comms` and `output` what the worker says.
+pub(super) fn start(socket: UnixStream, routes: Routes, comms: Comms, output: Output) -> Writer {
     let (socket, writing) = socket.into_split();
     let (sender, writer) = oneshot::channel::<Weak<Sending>>();
     let reader = tokio::spawn(async move {
         let Ok(writer) = writer.await else { return };
         let pace = Pace { second: Instant::now(), shown: 0 };
-        Reader { socket, received: Vec::new(), writer, routes, output, pace }.run().await;
+        Reader { socket, received: Vec::new(), writer, routes, comms, output, pace }.run().await;
     });
     let writer = Arc::new(Sending { socket: Mutex::new(writing), reader: reader.abort_handle() });
     // The task waits for it.
@@ -65,6 +66,7 @@ struct Reader {
     received: Vec<u8>,
     writer: Weak<Sending>,
     routes: Routes,
+    comms: Comms,
     output: Output,
     pace: Pace,
 }
@@ -84,6 +86,16 @@ impl Reader {
                     self.output.clear(wait).await;
                     self.tell(&ToWorker::Shown).await;
                 }
+                Ok(FromWorker::Begins { cell }) => {
+                    if let Some((publisher, execution_count)) = self.routes.audience(cell) {
+                        self.output.publish_for(&publisher, execution_count).await;
+                    }
+                    self.tell(&ToWorker::Shown).await;
+                }
+                Ok(FromWorker::Comm(event)) => {
+                    self.comms.note(&event);
+                    self.output.comm(event);
+                }
                 Ok(frame) => {
                     if let Some(answer) = self.routes.deliver(frame) {
                         self.tell(&answer).await;
@@ -91,6 +103,9 @@ impl Reader {
                 }
                 Err(error) => {
                     tracing::debug!("the worker says nothing more: {error}");
+                    for id in self.comms.close_all() {
+                        self.output.comm(CommEvent::close(&id));
+                    }
                     return self.routes.close();
                 }
             }

@@ -8,9 +8,11 @@ mod output;
 mod process;
 mod questions;
 mod routes;
+mod run;
 pub(crate) mod shell;
 mod show;
 mod stream;
 
 pub(crate) use death::Death;
-pub(crate) use process::{Audience, Ended, Worker, WorkerError};
+pub(crate) use process::{Audience, Worker, WorkerError};
+pub(crate) use run::Ended;

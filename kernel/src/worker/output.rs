@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io::{self, PipeReader};
 use std::time::Duration;
 
-use boucle_wire::{Role, Show};
+use boucle_wire::{CommEvent, Role, Show};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -32,10 +32,12 @@ const LAST_WORDS: usize = 4096;
 
 /// Asks the pump to do something.
 enum Command {
-    /// From now on, publish for this request, and its value with this number if it has one.
-    Publish(Publisher, Option<u64>),
+    /// From now on, publish for this request, and its value with this number if it has one; then answer.
+    Publish(Publisher, Option<u64>, oneshot::Sender<()>),
     /// Show this, then answer.
     Show(Show, oneshot::Sender<()>),
+    /// Say this about a comm.
+    Comm(CommEvent),
     /// Remove the output, at once or when there is new output; then answer.
     Clear(bool, oneshot::Sender<()>),
     /// Publish what has been written so far, at the end of a cell even the beginning of a display block; then answer with
@@ -68,10 +70,18 @@ impl Output {
         Ok(Output { commands })
     }
 
-    /// Publishes for another request from now on, and its value with this number, unless that is `None`.
-    pub(super) fn publish_for(&self, publisher: &Publisher, execution_count: Option<u64>) {
+    /// Publishes for another request from now on, and its value with this number, unless that is `None`. What was written
+    /// before this resolves has its place among the output of the one before.
+    pub(super) async fn publish_for(&self, publisher: &Publisher, execution_count: Option<u64>) {
+        let (done, changed) = oneshot::channel();
         // The pump ends only with this value.
-        let _ = self.commands.send(Command::Publish(publisher.clone(), execution_count));
+        let _ = self.commands.send(Command::Publish(publisher.clone(), execution_count, done));
+        let _ = changed.await;
+    }
+
+    /// Says what happens to a comm on the worker's side, behind all that was written before.
+    pub(super) fn comm(&self, event: CommEvent) {
+        let _ = self.commands.send(Command::Comm(event));
     }
 
     /// Shows something; resolves when it has its place among the output.
@@ -124,6 +134,7 @@ enum Pending {
     /// Text, joined while the stream stays the same.
     Text(StreamName, String),
     Show(Shown),
+    Comm(CommEvent),
     Clear(bool),
 }
 
@@ -151,11 +162,17 @@ impl Pump {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Publish(publisher, execution_count) => {
-                self.settle(true);
+            Command::Publish(publisher, execution_count, done) => {
+                self.catch_up(true);
                 self.publish();
                 self.publisher = Some(publisher);
                 self.execution_count = execution_count;
+                let _ = done.send(());
+            }
+            Command::Comm(event) => {
+                self.catch_up(false);
+                self.pending.push_back(Pending::Comm(event));
+                self.publish_if_due();
             }
             Command::Show(show, done) => {
                 self.catch_up(false);
@@ -271,6 +288,7 @@ impl Pump {
             match pending {
                 Pending::Text(name, text) => publisher.stream(name, text),
                 Pending::Show(shown) => shown.publish(publisher, self.execution_count),
+                Pending::Comm(event) => publisher.comm(event),
                 Pending::Clear(wait) => publisher.clear_output(wait),
             }
             self.published_at = Instant::now();

@@ -1,34 +1,26 @@
 //! Starts the worker's process and speaks with it. Called by the engine.
 
-use std::cell::Cell;
 use std::io::{self, PipeReader};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use boucle_wire::{Done, Failure, FromWorker, Run, TaskRow, ToWorker};
+use boucle_wire::{Failure, FromWorker, Run, TaskRow, ToWorker, Work};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{Mutex, oneshot};
 
 use super::death::Death;
 use super::frames::{self, Writer};
 use super::output::Output;
 use super::questions::Questions;
 use super::routes::Routes;
+use super::run::{PATIENCE, Running};
+use crate::comms::Comms;
 use crate::compile::Runtime;
-use crate::publish::{Publisher, StreamName};
+use crate::publish::Publisher;
 use crate::stdin::Asker;
-
-/// How long a cell may take to react to an interrupt before the user is told that it does not.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-const NO_REACTION: &str = "\
-The cell does not react to the interrupt: it is in code that cannot be interrupted.
-Interrupt once more to end its process; the variables will be lost, functions and types stay.
-";
 
 /// A worker that is ready for a cell.
 #[derive(Debug)]
@@ -36,8 +28,9 @@ pub(crate) struct Worker {
     child: Mutex<Child>,
     writer: Writer,
     routes: Routes,
-    output: Output,
-    cells: Cell<u64>,
+    pub(super) output: Output,
+    runs: AtomicU64,
+    handing_over: Mutex<()>,
 }
 
 /// For whom a cell runs.
@@ -50,15 +43,6 @@ pub(crate) struct Audience<'a> {
     pub(crate) asker: Option<&'a Asker>,
 }
 
-/// How a cell ended.
-#[derive(Debug)]
-pub(crate) enum Ended {
-    /// It came to its end, well or not.
-    Done(Done),
-    /// It took its process with it.
-    Died(Death),
-}
-
 /// Why a worker could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the process for cells, `{}`: {cause}", program.display())]
@@ -68,10 +52,15 @@ pub(crate) struct WorkerError {
 }
 
 impl Worker {
-    /// Starts a worker with these variables in its environment, and waits until it says hello, some 10 ms.
-    pub(crate) async fn start(runtime: &Runtime, environment: &[(String, String)]) -> Result<Worker, WorkerError> {
+    /// Starts a worker with these variables in its environment, and waits until it says hello, some 10 ms. What happens to
+    /// its comms is noted.
+    pub(crate) async fn start(
+        runtime: &Runtime,
+        environment: &[(String, String)],
+        comms: &Comms,
+    ) -> Result<Worker, WorkerError> {
         let program = runtime.worker();
-        let (worker, hello) = match Worker::spawn(&program, environment) {
+        let (worker, hello) = match Worker::spawn(&program, environment, comms) {
             Ok(worker) => worker,
             Err(error) => return Err(WorkerError { program, cause: error.to_string() }),
         };
@@ -86,7 +75,11 @@ impl Worker {
     }
 
     /// Starts the process; the worker, and its greeting.
-    fn spawn(program: &Path, environment: &[(String, String)]) -> io::Result<(Worker, oneshot::Receiver<FromWorker>)> {
+    fn spawn(
+        program: &Path,
+        environment: &[(String, String)],
+        comms: &Comms,
+    ) -> io::Result<(Worker, oneshot::Receiver<FromWorker>)> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let (stdout, stdout_writer) = pipe()?;
@@ -115,81 +108,42 @@ impl Worker {
         let output = Output::start(stdout, stderr)?;
         let routes = Routes::default();
         let hello = routes.answer();
-        let writer = frames::start(UnixStream::from_std(ours)?, routes.clone(), output.clone());
-        Ok((Worker { child: Mutex::new(child), writer, routes, output, cells: Cell::new(0) }, hello))
+        let writer = frames::start(UnixStream::from_std(ours)?, routes.clone(), comms.clone(), output.clone());
+        Ok((
+            Worker {
+                child: Mutex::new(child),
+                writer,
+                routes,
+                output,
+                runs: AtomicU64::new(0),
+                handing_over: Mutex::default(),
+            },
+            hello,
+        ))
     }
 
     /// Whether no cell has run in it, so that there is nothing to lose.
     pub(crate) fn is_unused(&self) -> bool {
-        self.cells.get() == 0
+        self.runs.load(Ordering::Relaxed) == 0
     }
 
-    /// Runs a compiled cell to its end. Each change of `interrupts` interrupts it.
-    pub(crate) async fn run(
-        &self,
-        mut run: Run,
-        audience: Audience<'_>,
-        interrupts: &mut watch::Receiver<u64>,
-    ) -> Ended {
+    /// Hands something to run over: a compiled cell, or what a message of a comm asks for. A guest may run between two
+    /// turns of a loop that another run drives; it waits for the others' end if there is no such loop. Runs begin in the
+    /// order of handing over.
+    pub(crate) async fn hand_over<'a>(&'a self, work: Work, guest: bool, audience: Audience<'a>) -> Running<'a> {
         let Audience { publisher, execution_count, asker } = audience;
-        let cell = self.cells.get() + 1;
-        self.cells.set(cell);
-        run.cell = cell;
-        let mut route = self.routes.run(cell);
-        let mut questions = Questions::new(asker);
-        self.output.publish_for(publisher, execution_count);
-        self.tell(&ToWorker::Run(run)).await;
-        let mut patience: Option<Instant> = None;
-        let mut told = false;
-        let mut panic = None;
-        loop {
-            tokio::select! {
-                frame = route.next() => match frame {
-                    Some(FromWorker::Done(done)) => {
-                        self.output.end().await;
-                        for answer in questions.end() {
-                            self.tell(&answer).await;
-                        }
-                        return Ended::Done(done);
-                    }
-                    Some(FromWorker::Panicking { failure, .. }) => panic = Some(failure),
-                    Some(FromWorker::Interrupted { waiting, .. }) => {
-                        if waiting && !told {
-                            self.output.drain().await;
-                            publisher.stream(StreamName::Stderr, NO_REACTION.to_owned());
-                        }
-                        told = waiting;
-                    }
-                    Some(FromWorker::Ask(question)) => {
-                        self.output.drain().await;
-                        if let Some(answer) = questions.add(question) {
-                            self.tell(&answer).await;
-                        }
-                    }
-                    Some(FromWorker::Withdraw { question }) => questions.withdraw(question),
-                    Some(_) => {}
-                    None => return Ended::Died(self.bury(panic.as_ref()).await),
-                },
-                answer = questions.next() => self.tell(&answer).await,
-                Ok(()) = interrupts.changed() => {
-                    if told {
-                        self.kill().await;
-                        self.bury(None).await;
-                        return Ended::Died(Death::on_request());
-                    }
-                    patience.get_or_insert(Instant::now() + PATIENCE);
-                    self.tell(&ToWorker::Interrupt { cell }).await;
-                }
-                () = at(patience) => {
-                    patience = None;
-                    self.tell(&ToWorker::IsInterrupted { cell }).await;
-                }
-            }
+        let _one_after_another = self.handing_over.lock().await;
+        let cell = self.runs.fetch_add(1, Ordering::Relaxed) + 1;
+        let (route, alone) = self.routes.run(cell, publisher, execution_count);
+        if alone {
+            self.output.publish_for(publisher, execution_count).await;
         }
+        self.tell(&ToWorker::Run(Run { cell, guest, announce: !alone, work })).await;
+        Running { worker: self, cell, route, publisher, questions: Questions::new(asker) }
     }
 
     /// Sends a frame. If the worker has just ended, whoever waits for what it says finds out.
-    async fn tell(&self, frame: &ToWorker) {
+    pub(super) async fn tell(&self, frame: &ToWorker) {
         let _ = self.writer.send(frame).await;
     }
 
@@ -219,12 +173,12 @@ impl Worker {
         let _ = self.child.lock().await.wait().await;
     }
 
-    async fn kill(&self) {
+    pub(super) async fn kill(&self) {
         kill_group(&*self.child.lock().await, libc::SIGKILL);
     }
 
     /// The end of a worker whose socket has closed.
-    async fn bury(&self, panic: Option<&Failure>) -> Death {
+    pub(super) async fn bury(&self, panic: Option<&Failure>) -> Death {
         let mut child = self.child.lock().await;
         // It closes its socket only by ending, but a cell may have closed it; do not wait for ever.
         let status = match tokio::time::timeout(PATIENCE, child.wait()).await {
@@ -247,13 +201,6 @@ pub(super) fn kill_group(child: &Child, signal: libc::c_int) {
     if let Some(group) = child.id().and_then(|id| libc::pid_t::try_from(id).ok()) {
         // SAFETY: no memory is involved; the group is that of a child that has not been waited for.
         unsafe { libc::killpg(group, signal) };
-    }
-}
-
-async fn at(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use boucle_wire::{Done, FromWorker, Question, ToWorker};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::publish::Publisher;
+
 /// Why a question gets no answer that nobody can be asked.
 const NOBODY: &str = "no cell runs, so nobody can be asked; ask while a cell waits, for example with `.await`";
 
@@ -18,9 +20,19 @@ pub(super) struct Routes(Arc<Mutex<Table>>);
 struct Table {
     /// Nothing will come any more.
     closed: bool,
-    runs: Vec<(u64, mpsc::UnboundedSender<FromWorker>)>,
+    runs: Vec<Run>,
     /// Those who wait for an answer, in the order of asking, which is that of the answers.
     askers: VecDeque<oneshot::Sender<FromWorker>>,
+}
+
+/// A run that has not ended.
+#[derive(Debug)]
+struct Run {
+    cell: u64,
+    /// For whom it is, and the number of the value that it shows.
+    publisher: Publisher,
+    execution_count: Option<u64>,
+    frames: mpsc::UnboundedSender<FromWorker>,
 }
 
 /// What the worker says about one run. It ends when this is dropped.
@@ -32,14 +44,22 @@ pub(super) struct Route {
 }
 
 impl Routes {
-    /// From now on, what concerns this run goes to the returned route.
-    pub(super) fn run(&self, cell: u64) -> Route {
+    /// From now on, what concerns this run goes to the returned route. Also whether it is the only one.
+    pub(super) fn run(&self, cell: u64, publisher: &Publisher, execution_count: Option<u64>) -> (Route, bool) {
         let (sender, frames) = mpsc::unbounded_channel();
         let mut table = self.lock();
+        let alone = table.runs.is_empty();
         if !table.closed {
-            table.runs.push((cell, sender));
+            table.runs.push(Run { cell, publisher: publisher.clone(), execution_count, frames: sender });
         }
-        Route { routes: self.clone(), cell, frames }
+        (Route { routes: self.clone(), cell, frames }, alone)
+    }
+
+    /// For whom a run is, and the number of the value that it shows.
+    pub(super) fn audience(&self, cell: u64) -> Option<(Publisher, Option<u64>)> {
+        let table = self.lock();
+        let run = table.runs.iter().find(|run| run.cell == cell)?;
+        Some((run.publisher.clone(), run.execution_count))
     }
 
     /// Where the next answer arrives; an error when the worker ends before.
@@ -60,7 +80,7 @@ impl Routes {
             FromWorker::Panicking { cell, .. } | FromWorker::Ask(Question { cell, .. }) => *cell,
             FromWorker::Withdraw { .. } => {
                 // Only one of them knows the question.
-                table.runs.retain(|(_, run)| run.send(frame.clone()).is_ok());
+                table.runs.retain(|run| run.frames.send(frame.clone()).is_ok());
                 return None;
             }
             _ => {
@@ -71,9 +91,9 @@ impl Routes {
                 return None;
             }
         };
-        let run = table.runs.iter().find(|(number, _)| Some(*number) == cell);
+        let run = table.runs.iter().find(|run| Some(run.cell) == cell);
         let unheard = match run {
-            Some((_, run)) => run.send(frame).err()?.0,
+            Some(run) => run.frames.send(frame).err()?.0,
             None => frame,
         };
         match unheard {
@@ -103,6 +123,6 @@ impl Route {
 
 impl Drop for Route {
     fn drop(&mut self) {
-        self.routes.lock().runs.retain(|(cell, _)| *cell != self.cell);
+        self.routes.lock().runs.retain(|run| run.cell != self.cell);
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn run(
         .process_group(0)
         .kill_on_drop(true);
     let output = Output::start(stdout, stderr)?;
-    output.publish_for(publisher, None);
+    output.publish_for(publisher, None).await;
     let mut running = Running { child: guard.spawn()? };
     // The writing ends were copied into the child; with ours open, the pipes would never end.
     drop(guard);

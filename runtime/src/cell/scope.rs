@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use crate::display::{self, Event, MimeBundle};
+use crate::display::{self, Event, Formats, MimeBundle};
 
 /// How a cell, or a level of it, ends: well, or with the payload of what ended it.
 pub type Ending = Result<(), Box<dyn Any + Send>>;
@@ -43,8 +43,16 @@ pub struct Scope {
 #[derive(Default)]
 struct State {
     variables: HashMap<String, Variable>,
+    /// The cells that run: one may run between two turns of a loop that another one drives.
+    cells: Vec<Frame>,
+}
+
+/// What a cell that runs has done.
+struct Frame {
     stored: Vec<StoredAt>,
     discard: Vec<u32>,
+    /// How values were written before.
+    formats: Formats,
 }
 
 /// A value, and the name of its type.
@@ -60,23 +68,24 @@ impl Debug for Scope {
 }
 
 impl Scope {
-    /// Prepares for a cell: drops the variables of the given names, and remembers which stores to ignore.
+    /// A cell begins: drops the variables of the given names, and remembers which stores to ignore. [`Scope::end`] belongs
+    /// to it.
     pub fn begin(&self, forget: &[String], discard: Vec<u32>) {
-        display::set_formats(None, false);
+        let formats = display::replace_formats(Formats::default());
         let dropped: Vec<_> = {
             let mut state = self.state.borrow_mut();
-            state.stored.clear();
-            state.discard = discard;
+            state.cells.push(Frame { stored: Vec::new(), discard, formats });
             forget.iter().filter_map(|name| state.variables.remove(name)).collect()
         };
         // Destructors are the user's code and may do anything, so no borrow is held here.
         drop(dropped);
     }
 
-    /// What has been stored since [`Scope::begin`].
-    #[must_use]
-    pub fn stored(&self) -> Vec<StoredAt> {
-        self.state.borrow().stored.clone()
+    /// The cell that has begun last has ended; what it has stored.
+    pub fn end(&self) -> Vec<StoredAt> {
+        let Some(Frame { stored, formats, .. }) = self.state.borrow_mut().cells.pop() else { return Vec::new() };
+        display::replace_formats(formats);
+        stored
     }
 
     /// The names of all variables, sorted.
@@ -132,12 +141,13 @@ impl Scope {
 
     fn put_any(&self, site: u32, name: &str, value: Variable) {
         let surplus = {
-            let mut state = self.state.borrow_mut();
-            if state.stored.iter().any(|stored| stored.name == name) {
-                Some(value)
-            } else {
-                state.stored.push(StoredAt { name: name.to_owned(), site });
-                if state.discard.contains(&site) { Some(value) } else { state.variables.insert(name.to_owned(), value) }
+            let State { variables, cells } = &mut *self.state.borrow_mut();
+            match cells.last_mut() {
+                Some(cell) if !cell.stored.iter().any(|stored| stored.name == name) => {
+                    cell.stored.push(StoredAt { name: name.to_owned(), site });
+                    if cell.discard.contains(&site) { Some(value) } else { variables.insert(name.to_owned(), value) }
+                }
+                _ => Some(value),
             }
         };
         // As in `begin`: no borrow while the user's destructor runs. A panic in it must not stop the other stores.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::error::misuse;
 use crate::interrupt::{checkpoint, interruptible_sleep};
 use crate::{Coroutine, current, get_event_loop};
 
@@ -15,9 +16,15 @@ pub fn coroutine<F: Future + 'static>(future: F) -> Coroutine<F::Output> {
 /// are afterwards. The future may borrow: an interrupt or a panic drops it before this function is left.
 ///
 /// # Panics
-/// With what the future raised, and with `KeyboardInterrupt`.
+/// With what the future raised, and with `KeyboardInterrupt`; with [`RuntimeError`](crate::RuntimeError) in a cell that runs
+/// beside one that drives the loop.
 #[track_caller]
 pub fn wait<F: IntoFuture>(future: F) -> F::Output {
+    if current::is_running() {
+        misuse(
+            "This event loop is already running, for another cell: `ensure_future(…)` puts work on it, without waiting for it",
+        );
+    }
     get_event_loop().block_on(future.into_future())
 }
 

@@ -16,8 +16,20 @@ thread_local! {
 
 /// Sets how the values of the cell that runs are written, and whether their types are.
 pub fn set_formats(writer: Option<Writer>, types: bool) {
-    WRITER.set(writer);
-    TYPES.set(types);
+    replace_formats(Formats { writer, types });
+}
+
+/// How values are written, and whether their types are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Formats {
+    writer: Option<Writer>,
+    types: bool,
+}
+
+/// As [`set_formats`]; what was set before.
+pub(crate) fn replace_formats(formats: Formats) -> Formats {
+    let Formats { writer, types } = formats;
+    Formats { writer: WRITER.replace(writer), types: TYPES.replace(types) }
 }
 
 /// Whether a format has been set, so that the text is not Rust's own.

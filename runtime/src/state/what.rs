@@ -32,6 +32,8 @@ pub(crate) enum What {
     Drain,
     Server,
     Process,
+    Input,
+    Comm,
 }
 
 impl fmt::Display for What {
@@ -58,6 +60,8 @@ impl fmt::Display for What {
             Self::Drain => "StreamWriter.drain",
             Self::Server => "Server",
             Self::Process => "Process.wait",
+            Self::Input => "ainput",
+            Self::Comm => "Comm.next",
         })
     }
 }

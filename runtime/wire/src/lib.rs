@@ -4,12 +4,17 @@
 //! A frame is a little-endian `u32` length followed by that many bytes of JSON. The user's own output never travels
 //! here: stdout and stderr are plain pipes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// Raised whenever a frame changes in a way that an older peer cannot read.
 pub const VERSION: u32 = 3;
@@ -23,14 +28,15 @@ pub const MAX_FRAME: u32 = 1 << 30;
 /// What the kernel tells the worker. The end of the stream tells it to exit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// Load a compiled cell and run it.
+    /// Run a cell, or what a message of a comm asks for.
     Run(Run),
     /// Ask whether an interrupt of this cell is still waiting to be raised.
     IsInterrupted {
         /// The number of the [`Run`].
         cell: u64,
     },
-    /// The next of the [`FromWorker::Show`] and [`FromWorker::ClearOutput`] that wait for it has its place among the output.
+    /// The next of the [`FromWorker::Show`], [`FromWorker::ClearOutput`] and [`FromWorker::Begins`] that wait for it has its
+    /// place among the output.
     Shown,
     /// Raise `KeyboardInterrupt` in the cell with this number; ignored when that cell is not the one that runs.
     Interrupt {
@@ -60,15 +66,90 @@ pub enum ToWorker {
     ListTasks,
 }
 
-/// One cell to run.
+/// Something to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Counts the runs of this worker; interrupts and replies quote it.
     pub cell: u64,
+    /// Whether it may run between two turns of a loop that another one drives; otherwise it waits for that one's end.
+    pub guest: bool,
+    /// Whether [`FromWorker::Begins`] is wanted, since others may be running.
+    pub announce: bool,
+    /// What to do.
+    pub work: Work,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// It loads a compiled cell and runs it.
+    Library(Library),
+    /// It delivers what the front end has done to a comm.
+    Comm(CommEvent),
+}
+
+/// Something that happens to a comm, on either side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommEvent {
+    /// The comm.
+    pub id: String,
+    /// What happens to it.
+    pub kind: CommKind,
+    /// What is said.
+    pub data: Value,
+    /// What is to be known about that.
+    pub metadata: Value,
+    /// The bytes that come with it.
+    pub buffers: Vec<Buffer>,
+}
+
+impl CommEvent {
+    /// The comm is closed, without a word.
+    #[must_use]
+    pub fn close(id: &str) -> Self {
+        let nothing = || Value::Object(serde_json::Map::new());
+        Self { id: id.to_owned(), kind: CommKind::Close, data: nothing(), metadata: nothing(), buffers: Vec::new() }
+    }
+}
+
+/// What can happen to a comm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommKind {
+    /// It is opened.
+    Open {
+        /// To this target.
+        target: String,
+    },
+    /// A message passes.
+    Message,
+    /// It is closed.
+    Close,
+}
+
+/// Bytes; in base64 where they are text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buffer(pub Vec<u8>);
+
+impl Serialize for Buffer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Buffer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'_, str>>::deserialize(deserializer)?;
+        STANDARD.decode(&*text).map(Buffer).map_err(D::Error::custom)
+    }
+}
+
+/// A compiled cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Library {
     /// The libraries of the crates that the cell uses, to be loaded before it.
     pub crates: Vec<PathBuf>,
     /// The shared library that holds the cell.
-    pub library: PathBuf,
+    pub path: PathBuf,
     /// Variables to drop before the cell starts, because their type has been redefined.
     pub forget: Vec<String>,
     /// Store sites whose values are dropped instead of stored, because their type has no name.
@@ -110,6 +191,13 @@ pub enum FromWorker {
         /// Whether it stays until there is something in its place.
         wait: bool,
     },
+    /// The run of this number goes on now, or begins: what is printed and shown belongs to it. To be waited for.
+    Begins {
+        /// The number of the [`Run`].
+        cell: u64,
+    },
+    /// Something happens to a comm on this side.
+    Comm(CommEvent),
     /// A person is to be asked for a line of text.
     Ask(Question),
     /// The answer is not wanted any more.
@@ -202,8 +290,8 @@ pub enum Role {
     Update(String),
 }
 
-/// How a cell ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Done {
     /// The number of the run.
     pub cell: u64,
@@ -211,7 +299,7 @@ pub struct Done {
     pub loaded: bool,
     /// The variables that this run stored, with the site in the generated code where it happened.
     pub stored: Vec<Stored>,
-    /// The names of all variables that exist now.
+    /// The names of all variables that exist now, apart from those that a cell holds that is still under way.
     pub variables: Vec<String>,
     /// Why the cell failed, if it did.
     pub failure: Option<Failure>,

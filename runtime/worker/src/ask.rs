@@ -24,7 +24,7 @@ impl Asker for Front {
         let _ = io::stdout().flush();
         let (prompt, secret) = (question.prompt().to_owned(), question.is_secret());
         let number = self.kernel.questions().add(question);
-        let question = Question { cell: self.kernel.current_cell(), number, prompt, secret };
+        let question = Question { cell: self.kernel.jobs().current(), number, prompt, secret };
         if let Err(error) = self.kernel.send(&FromWorker::Ask(question)) {
             self.kernel.questions().answer(number, Err(format!("cannot ask this: {error}")));
         }

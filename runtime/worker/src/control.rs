@@ -1,29 +1,21 @@
-//! The worker's side of the socket to the kernel. Used by `main` for cells and by `run` for what they report.
+//! The worker's side of the socket to the kernel. Used by `main`, and by all who report something.
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{env, io, process, thread};
 
-use boucle_wire::{FrameError, FromWorker, Run, SOCKET_FD_VARIABLE, ToWorker};
+use boucle_wire::{FrameError, FromWorker, SOCKET_FD_VARIABLE, ToWorker};
 
 use crate::ask::Questions;
-
-/// What the main thread is asked to do, one after the other.
-#[derive(Debug)]
-pub(crate) enum Job {
-    Run(Run),
-    SetVariable { name: String, value: String },
-    SetClock { is_virtual: bool },
-    ListTasks,
-}
+use crate::jobs::{Job, Jobs};
+use crate::run;
 
 /// The kernel, as the worker knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Kernel {
     writer: Arc<Mutex<Writer>>,
-    running: Arc<Running>,
+    jobs: Arc<Jobs>,
     answers: Arc<Answers>,
     questions: Arc<Questions>,
 }
@@ -42,16 +34,9 @@ struct Answers {
     grown: Condvar,
 }
 
-/// The cell that runs.
-#[derive(Debug, Default)]
-struct Running {
-    cell: Mutex<Option<u64>>,
-    begun: Condvar,
-}
-
 impl Kernel {
-    /// Takes over the inherited socket and starts to listen. The receiver yields what there is to do.
-    pub(crate) fn connect() -> io::Result<(Kernel, Receiver<Job>)> {
+    /// Takes over the inherited socket and starts to listen.
+    pub(crate) fn connect() -> io::Result<Kernel> {
         let missing =
             || io::Error::other(format!("{SOCKET_FD_VARIABLE} does not name a socket; `boucle` starts this program"));
         let number: i32 = env::var(SOCKET_FD_VARIABLE)
@@ -67,13 +52,10 @@ impl Kernel {
         // else could have taken it.
         let reader = UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) });
         let writer = Arc::new(Mutex::new(Writer { socket: reader.try_clone()?, asked: 0 }));
-        let kernel = Kernel { writer, running: Arc::default(), answers: Arc::default(), questions: Arc::default() };
-        let (sender, jobs) = channel();
-        let running = kernel.running.clone();
-        let answers = kernel.clone();
-        let listen = move || listen(&reader, &answers, &running, &sender);
-        thread::Builder::new().name("boucle-control".into()).spawn(listen)?;
-        Ok((kernel, jobs))
+        let kernel = Kernel { writer, jobs: Arc::default(), answers: Arc::default(), questions: Arc::default() };
+        let listener = kernel.clone();
+        thread::Builder::new().name("boucle-control".into()).spawn(move || listen(&reader, &listener))?;
+        Ok(kernel)
     }
 
     /// Sends a frame.
@@ -97,6 +79,11 @@ impl Kernel {
         Ok(())
     }
 
+    /// What there is to do, and what is under way.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// The questions that have no answer yet.
     pub(crate) fn questions(&self) -> &Questions {
         &self.questions
@@ -105,65 +92,29 @@ impl Kernel {
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// From now on, no interrupt is heard; one that came too late is forgotten.
-    pub(crate) fn end(&self) {
-        let mut running = self.running.lock();
-        *running = None;
-        asyncio::interrupt::clear();
-    }
-
-    /// The number of the cell that runs.
-    pub(crate) fn current_cell(&self) -> Option<u64> {
-        *self.running.lock()
-    }
-
-    /// Waits until a cell runs, and returns its number.
-    pub(crate) fn wait_for_cell(&self) -> u64 {
-        let mut running = self.running.lock();
-        loop {
-            match *running {
-                Some(cell) => return cell,
-                None => running = self.running.begun.wait(running).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
-    }
 }
 
-impl Running {
-    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
-        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn listen(mut reader: &UnixStream, kernel: &Kernel, running: &Running, jobs: &Sender<Job>) {
+fn listen(mut reader: &UnixStream, kernel: &Kernel) {
+    let jobs = kernel.jobs();
     loop {
         match boucle_wire::read(&mut reader) {
-            Ok(ToWorker::Run(run)) => {
-                // The cell counts as running from here: an interrupt right behind it must find it.
-                *running.lock() = Some(run.cell);
-                running.begun.notify_all();
-                if jobs.send(Job::Run(run)).is_err() {
-                    return;
-                }
-            }
-            Ok(ToWorker::SetVariable { name, value }) => drop(jobs.send(Job::SetVariable { name, value })),
-            Ok(ToWorker::SetClock { is_virtual }) => drop(jobs.send(Job::SetClock { is_virtual })),
-            Ok(ToWorker::ListTasks) => drop(jobs.send(Job::ListTasks)),
+            Ok(ToWorker::Run(run)) => jobs.add(Job::Run(run)),
+            Ok(ToWorker::SetVariable { name, value }) => jobs.add(Job::SetVariable { name, value }),
+            Ok(ToWorker::SetClock { is_virtual }) => jobs.add(Job::SetClock { is_virtual }),
+            Ok(ToWorker::ListTasks) => jobs.add(Job::ListTasks),
             Ok(ToWorker::Shown) => {
                 *kernel.answers.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
                 kernel.answers.grown.notify_all();
             }
             Ok(ToWorker::Answer { question, answer }) => kernel.questions.answer(question, answer),
             Ok(ToWorker::Interrupt { cell }) => {
-                let current = running.lock();
-                if *current == Some(cell) {
-                    asyncio::interrupt::request();
+                if jobs.interrupt(cell) {
+                    // If the kernel is gone, the next read says so.
+                    let _ = kernel.send(&FromWorker::Done(run::interrupted(cell)));
                 }
             }
             Ok(ToWorker::IsInterrupted { cell }) => {
-                let waiting = *running.lock() == Some(cell) && asyncio::interrupt::is_pending();
-                // If the kernel is gone, the next read says so.
+                let waiting = jobs.is_interrupted(cell);
                 let _ = kernel.send(&FromWorker::Interrupted { cell, waiting });
             }
             Err(_) => end_everything(),

@@ -1,6 +1,7 @@
 //! `boucle-worker`: the process in which the cells of a notebook run. Started by the kernel, one at a time.
 //!
-//! The main thread owns the variables and the event loop and runs one cell after the other. A second thread listens to
+//! The main thread owns the variables and the event loop and runs one cell after the other, and guests between two turns of
+//! a loop that a cell drives. A second thread listens to
 //! the kernel, so that an interrupt reaches a cell that runs; a third one flushes stdout meanwhile.
 //!
 //! Invariants:
@@ -9,33 +10,34 @@
 //! 3. When the kernel is gone, so is this process, and whatever it started.
 
 mod ask;
+mod comm;
 mod control;
 mod frames;
+mod jobs;
 mod limits;
 mod load;
 mod places;
 mod run;
 mod show;
 
+use std::convert::Infallible;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use asyncio::cell::Scope;
-use boucle_wire::{FromWorker, VERSION};
+use boucle_wire::{FrameError, FromWorker, VERSION};
 
-use control::{Job, Kernel};
+use control::Kernel;
+use jobs::Job;
 
 fn main() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            run::complain(&format!("boucle-worker: {problem}"));
-            ExitCode::FAILURE
-        }
-    }
+    let Err(problem) = serve();
+    run::complain(&format!("boucle-worker: {problem}"));
+    ExitCode::FAILURE
 }
 
-fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    let (kernel, jobs) = Kernel::connect()?;
+fn serve() -> Result<Infallible, Box<dyn std::error::Error>> {
+    let kernel = Kernel::connect()?;
     limits::apply();
     asyncio::interrupt::set_cell_thread();
     asyncio::interrupt::assume_external_source();
@@ -43,19 +45,36 @@ fn serve() -> Result<(), Box<dyn std::error::Error>> {
     run::flush_while_cells_run(kernel.clone());
     show::tell(kernel.clone());
     ask::tell(kernel.clone());
-    let scope = Scope::default();
+    comm::tell(kernel.clone());
+    let scope = Rc::new(Scope::default());
     kernel.send(&FromWorker::Hello { version: VERSION })?;
     // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.
     let any_loop = asyncio::new_event_loop();
     let _context = any_loop.enter();
     asyncio::cell::record_timeline();
-    for job in jobs {
-        match job {
-            Job::Run(cell) => kernel.send(&FromWorker::Done(run::run(&scope, &kernel, cell)))?,
-            Job::SetVariable { name, value } => run::set_variable(&name, &value),
-            Job::SetClock { is_virtual } => asyncio::set_virtual_time(is_virtual),
-            Job::ListTasks => kernel.send(&FromWorker::Tasks(run::pending_tasks()))?,
+    let (guests, scope_of_guests) = (kernel.clone(), Rc::clone(&scope));
+    asyncio::cell::welcome(move || {
+        while let Some(job) = guests.jobs().next_guest() {
+            // If the kernel is gone, this process is about to end.
+            let _ = perform(job, &scope_of_guests, &guests);
         }
+    });
+    loop {
+        perform(kernel.jobs().next(), &scope, &kernel)?;
     }
-    Ok(())
+}
+
+fn perform(job: Job, scope: &Scope, kernel: &Kernel) -> Result<(), FrameError> {
+    match job {
+        Job::Run(run) => run::run(scope, kernel, run),
+        Job::SetVariable { name, value } => {
+            run::set_variable(&name, &value);
+            Ok(())
+        }
+        Job::SetClock { is_virtual } => {
+            asyncio::set_virtual_time(is_virtual);
+            Ok(())
+        }
+        Job::ListTasks => kernel.send(&FromWorker::Tasks(run::pending_tasks())),
+    }
 }

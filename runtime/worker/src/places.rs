@@ -75,7 +75,7 @@ pub(crate) fn install_panic_hook(kernel: Kernel) {
         if thread::current().id() == cell_thread {
             // If the kernel is gone, this process is about to end.
             let failure = Failure { name, message, location: place.clone(), ..Failure::default() };
-            let _ = kernel.send(&FromWorker::Panicking { cell: kernel.current_cell(), failure });
+            let _ = kernel.send(&FromWorker::Panicking { cell: kernel.jobs().current(), failure });
         } else {
             let thread = thread::current();
             let place = place.as_ref().map_or_else(|| "an unknown place".to_owned(), show);

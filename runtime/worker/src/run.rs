@@ -1,4 +1,4 @@
-//! Runs one cell and tells the kernel how it ended. Called by `main`.
+//! Runs one cell, or the callbacks of a comm, and tells the kernel how it ended. Called by `main`.
 
 use std::any::Any;
 use std::io::{self, Write};
@@ -8,25 +8,51 @@ use std::time::{Duration, Instant};
 
 use asyncio::cell::{Failed, Scope};
 use asyncio::error::Exception;
-use boucle_wire::{Done, Failure, Run, Stored, TaskRow, Times};
+use boucle_wire::{Done, Failure, FrameError, FromWorker, Library, Run, Stored, TaskRow, Work};
 
 use crate::control::Kernel;
-use crate::{frames, load, places};
+use crate::{comm, frames, load, places};
 
 /// How often stdout is flushed while a cell runs: a line that has only been begun appears after this time.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
 
-/// Runs a cell to its end.
-pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Done {
-    let Run { cell, crates, library, forget, discard, file, pieces } = run;
-    places::add(file, pieces);
+/// Runs a cell, or what a message of a comm asks for, to its end, and tells the kernel how it ended.
+///
+/// # Errors
+/// If the kernel is gone.
+pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Result<(), FrameError> {
+    let Run { cell, announce, work, .. } = run;
+    if announce {
+        flush();
+        kernel.ask(&FromWorker::Begins { cell })?;
+    }
     // What an earlier cell caught itself is no business of this one.
     places::take_last();
-    let mut times = Times::default();
+    let mut done = Done { cell, ..Done::default() };
+    match work {
+        Work::Library(library) => run_library(scope, library, &mut done),
+        Work::Comm(event) => {
+            done.failure = catch_unwind(AssertUnwindSafe(|| comm::deliver(event))).err().map(describe);
+        }
+    }
+    // stdout is line-buffered; the rest of it belongs before the reply.
+    flush();
+    done.variables = scope.names();
+    let outer = kernel.jobs().end();
+    kernel.send(&FromWorker::Done(done))?;
+    match outer {
+        Some(cell) => kernel.ask(&FromWorker::Begins { cell }),
+        None => Ok(()),
+    }
+}
+
+fn run_library(scope: &Scope, library: Library, done: &mut Done) {
+    let Library { crates, path, forget, discard, file, pieces } = library;
+    places::add(file, pieces);
     let begun = Instant::now();
-    let entry = load::load(&crates, &library);
-    let loaded = entry.is_ok();
-    times.load = begun.elapsed();
+    let entry = load::load(&crates, &path);
+    done.loaded = entry.is_ok();
+    done.times.load = begun.elapsed();
     let (begun, processor) = (Instant::now(), processor_time());
     let ending = catch_unwind(AssertUnwindSafe(|| {
         scope.begin(&forget, discard);
@@ -36,14 +62,20 @@ pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Done {
             Err(message) => Err(Box::new(asyncio::RuntimeError::new(message)) as Box<dyn Any + Send>),
         }
     }));
-    times.wall = begun.elapsed();
-    times.processor = processor_time().saturating_sub(processor);
-    let failure = ending.and_then(|ending| ending).err().map(describe);
-    // stdout is line-buffered; the rest of it belongs before the reply. When it is closed, so be it.
+    done.times.wall = begun.elapsed();
+    done.times.processor = processor_time().saturating_sub(processor);
+    done.failure = ending.and_then(|ending| ending).err().map(describe);
+    done.stored = scope.end().into_iter().map(|stored| Stored { name: stored.name, site: stored.site }).collect();
+}
+
+/// The end of a run that was interrupted before it began.
+pub(crate) fn interrupted(cell: u64) -> Done {
+    Done { cell, failure: Some(describe(Box::new(asyncio::KeyboardInterrupt))), ..Done::default() }
+}
+
+/// Writes what stdout still holds. When it is closed, so be it.
+fn flush() {
     let _ = io::stdout().flush();
-    kernel.end();
-    let stored = scope.stored().into_iter().map(|stored| Stored { name: stored.name, site: stored.site }).collect();
-    Done { cell, loaded, stored, variables: scope.names(), failure, times }
 }
 
 /// The processor time that this process has used.
@@ -98,7 +130,7 @@ fn describe(payload: Box<dyn Any + Send>) -> Failure {
 /// Flushes stdout while cells run, so that `print!` without a line break is seen.
 pub(crate) fn flush_while_cells_run(kernel: Kernel) {
     let flush = move || loop {
-        kernel.wait_for_cell();
+        kernel.jobs().wait_for_run();
         thread::sleep(FLUSH_EVERY);
         // Waits while the cell holds the lock, as it must.
         let _ = io::stdout().flush();
