@@ -23,6 +23,24 @@
 //! # };
 //! ```
 //!
+//! What there is beside that:
+//!
+//! ```no_run
+//! use asyncio::Comm;
+//! use asyncio::comm::{Message, Opening, Sending};
+//!
+//! let opening: Opening = Comm::opening("chart", r#"{"kind": "line"}"#);
+//! let comm = opening.metadata(r#"{"version": "2.1.0"}"#).buffer(*b"pixels").open();
+//! comm.on_close(|_| println!("the chart is gone"));
+//! let reply = |message: &Message| println!("{} {} {:?}", message.data(), message.metadata(), message.buffers());
+//! comm.on_message(move |message| reply(&message));
+//! let sending: Sending = comm.message("{}");
+//! sending.metadata("{}").send();
+//! println!("{} to {}, open: {}", comm.id(), comm.target(), comm.is_open());
+//! comm.close();
+//! Comm::unregister_target("counter");
+//! ```
+//!
 //! Data is JSON, as text or as anything whose `Display` form is JSON, such as a `serde_json::Value`.
 //!
 //! Callbacks run on the thread of cells: between two turns of a loop that runs there, else when no cell runs. While a cell

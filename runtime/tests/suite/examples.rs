@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use crate::harness::limited;
 
 /// What only generated code, macros and the worker call.
-const PLUMBING: [&str; 8] = [
+const PLUMBING: [&str; 10] = [
     "cell",
     "cell.rs",
+    "comm/table.rs",
     "display/choice.rs",
     "display/format.rs",
     "display/sink.rs",
     "error/hook.rs",
     "interrupt/signal.rs",
     "place.rs",
+    "visitors.rs",
 ];
 
 /// The words that declare something with a name of its own.
