@@ -95,7 +95,7 @@ fn a_header_must_be_an_object_with_a_type() {
     check_dropped(
         &wire,
         request(&wire, "[]"),
-        expect!["its header is not valid: invalid length 0, expected struct Header with 1 element at line 1 column 2"],
+        expect!["its header is not valid: invalid length 0, expected struct Header with 2 elements at line 1 column 2"],
     );
     check_dropped(
         &wire,

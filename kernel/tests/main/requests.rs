@@ -22,7 +22,7 @@ fn kernel_info_is_answered_on_shell_and_control_over_tcp() {
         assert_eq!(on_shell["protocol_version"], "5.5");
         assert_eq!(on_shell["language_info"]["mimetype"], "text/x-rustsrc");
         assert!(on_shell["help_links"].is_array());
-        assert_eq!(on_shell["supported_features"], json!([]));
+        assert_eq!(on_shell["supported_features"], json!(["kernel subshells"]));
     });
 }
 
