@@ -192,10 +192,13 @@ build() {
 install_program() {
     step "Installing the program as $program"
     mkdir -p "$(dirname "$program")"
-    if ! cmp -s "$target/release/boucle" "$program"; then
-        cp "$target/release/boucle" "$program.new"
-        mv -f "$program.new" "$program" # a rename, so that a kernel running from the old file is not disturbed
-    fi
+    local part
+    for part in boucle boucle-assist; do
+        if ! cmp -s "$target/release/$part" "$(dirname "$program")/$part"; then
+            cp "$target/release/$part" "$program.new"
+            mv -f "$program.new" "$(dirname "$program")/$part" # a rename: a kernel running from the old file is not disturbed
+        fi
+    done
 }
 
 build_runtime() {
@@ -316,7 +319,8 @@ run_tests() {
     need_python 3 11
     step "Python tools for the tests (in $cache/test-venv)"
     make_venv "$cache/test-venv" -r "$here/tests/requirements.txt"
-    suite "Rust tests" cargo test --workspace --no-fail-fast --manifest-path "$here/Cargo.toml"
+    # rust-analyzer is built once, optimized, for the installation; what asks it is tested there.
+    suite "Rust tests" cargo test --workspace --no-default-features --no-fail-fast --manifest-path "$here/Cargo.toml"
     suite "End-to-end tests" "$cache/test-venv/bin/python" -m pytest "$here/tests"
     if [ -n "$broken" ]; then
         printf '\nNot everything passed:%b\n' "$broken" >&2

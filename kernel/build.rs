@@ -53,7 +53,7 @@ fn for_the_runtime(manifest: &str) -> String {
             keep = !matches!(line, "[dev-dependencies]" | "[[bench]]" | "[[test]]" | "[[example]]");
         }
         if keep {
-            kept.push_str(&line.replace("\"kernel\", ", ""));
+            kept.push_str(&line.replace("\"kernel\", \"kernel/assist\", ", ""));
             kept.push('\n');
         }
     }

@@ -46,10 +46,14 @@ class Installation:
         return self.prefix / "share/boucle/bin/boucle"
 
     @property
+    def analyzer(self):
+        return self.program.with_name("boucle-assist")
+
+    @property
     def build(self):
         """cargo's options and environment with which nothing is compiled that this installation was built from."""
         if self.output is None:
-            return ["--profile", "dev"], {"CARGO_TARGET_DIR": str(ROOT / "target")}
+            return ["--profile", "dev", "--no-default-features"], {"CARGO_TARGET_DIR": str(ROOT / "target")}
         return ["--profile", "release"], {"CARGO_TARGET_DIR": self.environment["BOUCLE_TARGET_DIR"]}
 
     @property
@@ -90,6 +94,11 @@ def borrow(program, folder):
     borrowed = Installation(folder, environment, None)
     borrowed.program.parent.mkdir(parents=True)
     shutil.copy(program, borrowed.program)
+    # It takes so long to build that it is not built again for each profile.
+    analyzers = [pathlib.Path(program).parent / "boucle-assist", ROOT / "target/release/boucle-assist"]
+    for analyzer in filter(pathlib.Path.exists, analyzers):
+        borrowed.analyzer.symlink_to(analyzer.resolve())
+        break
     for command in (["runtime"], ["install", "--prefix", borrowed.prefix]):
         subprocess.run([borrowed.program, *command], env=environment, check=True, timeout=1500)
     return borrowed

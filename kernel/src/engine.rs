@@ -15,6 +15,7 @@ mod habits;
 mod hints;
 mod in_flight;
 mod options;
+mod outline;
 mod report;
 mod steps;
 mod turn;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use boucle_wire::{Failure, Location};
 use tokio::sync::watch;
 
+use crate::assist::Outline;
 pub(crate) use crate::cell::IsComplete;
 use crate::cell::{self, CellPlan, Item, Parsed, Purpose};
 use crate::comms::Comms;
@@ -37,6 +39,7 @@ use crate::session::{Change, Session};
 use crate::stdin::Asker;
 use crate::worker::{Death, Worker, WorkerError};
 use build::{Built, Refusal};
+pub(crate) use dependencies::POPULAR;
 use in_flight::InFlight;
 use options::Options;
 pub(crate) use turn::{SharedEngine, Turn};
@@ -59,6 +62,8 @@ pub(crate) struct Engine {
     comms: Comms,
     /// The main cell whose library runs.
     in_flight: Option<InFlight>,
+    /// What completion and help are told of the notebook.
+    outline: watch::Sender<Arc<Outline>>,
 }
 
 /// What a cell needs, once the runtime is there.
@@ -161,6 +166,7 @@ impl Engine {
             interrupts,
             comms,
             in_flight: None,
+            outline: watch::Sender::default(),
         };
         (engine, Interrupter { interrupts: Arc::new(sender) })
     }
@@ -176,6 +182,7 @@ impl Engine {
             tracing::warn!("{}: {}", error.ename, error.evalue);
             return;
         }
+        self.publish_outline();
         let Some(ready) = &self.ready else { return };
         // Loads rustc and the libraries into the system's cache.
         if let Err(error) = ready.compiler.warm_up().await {

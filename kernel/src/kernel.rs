@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
+use crate::assist::Assistant;
 use crate::comms::Comms;
 use crate::dispatch::{Channel, Running, receive, shell};
 use crate::engine::{Engine, SharedEngine};
@@ -78,6 +79,7 @@ fn run_here(connection: Connection) -> Result<(), KernelError> {
 async fn serve(connection: Connection) -> Result<(), KernelError> {
     let comms = Comms::default();
     let (engine, interrupter) = Engine::new(comms.clone());
+    let assistant = Assistant::new(engine.outline());
     let engine = SharedEngine::new(engine);
     let interrupt = Interrupt::new(interrupter);
     let signals = Signals::catch(&interrupt).map_err(KernelError::Signals)?;
@@ -99,8 +101,17 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
     let (subshells, new_subshells) = Subshells::new();
     spawn_local(warm_up(engine.clone(), stop.clone()));
     let (shared, kept) = (engine.clone(), history.clone());
-    let context =
-        Rc::new(Context { connection, interrupt, stop, history: kept, stdin, engine: shared, comms, subshells });
+    let context = Rc::new(Context {
+        connection,
+        interrupt,
+        stop,
+        history: kept,
+        stdin,
+        engine: shared,
+        comms,
+        subshells,
+        assistant,
+    });
     let running = Running::default();
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {
         let (sender, requests) = mpsc::unbounded_channel();

@@ -2,6 +2,7 @@
 //! Jupyter calls `boucle kernel FILE`; users call `boucle install`, `boucle doctor` and `boucle uninstall`.
 
 mod args;
+mod assist;
 mod cell;
 mod comms;
 mod compile;

@@ -110,6 +110,11 @@ impl Session {
         &self.items
     }
 
+    /// The current imports, oldest first.
+    pub(crate) fn uses(&self) -> &[Arc<Use>] {
+        &self.uses
+    }
+
     /// Whether there is a variable of this name.
     pub(crate) fn has_variable(&self, name: &str) -> bool {
         self.variables.contains_key(name)

@@ -35,6 +35,8 @@ GOALS = {
     "a cell with regex": 0.2,
     "a cell with serde_json": 0.2,
     "a cell with rand": 0.2,
+    "completion, first answer": 1.0,
+    "completion, warm": 0.120,
     "interrupt → reply: run_forever": 0.020,
     "interrupt → reply: run_until_complete": 0.020,
     "interrupt → reply: top-level await": 0.020,

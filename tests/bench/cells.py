@@ -31,7 +31,12 @@ CRATES = {
 }
 BOUCLE["crates"] = CRATES
 
+# A cell with the cursor at its end, and what must be offered there: it takes knowing the type of what stands before the dot.
+METHOD = {"code": "let v{n} = vec![{n}];\nv{n}.pus", "offers": "push"}
+BOUCLE["complete"] = METHOD
+
 EVCXR = {
+    "complete": METHOD,
     "crates": CRATES,
     "expression": "{n} + 1",
     "print": 'println!("{{}}", {n});',
@@ -45,6 +50,7 @@ EVCXR = {
 }
 
 PYTHON = {
+    "complete": {"code": "v{n} = [{n}]\nv{n}.app", "offers": "append"},
     "expression": "{n} + 1",
     "print": "print({n})",
     "await": "import asyncio; await asyncio.sleep(0); {n};",

@@ -74,6 +74,7 @@ class Bench:
         self.define_functions(kernel)
         self.cells_of(kernel, AWAITING, AFTER)
         kernel.close()
+        self.completion(**self.cells["complete"])
         if "crates" in self.cells:
             self.crates(**self.cells["crates"])
         return self.rows
@@ -119,6 +120,36 @@ class Bench:
         for row, template in cells:
             self.repeat(row, lambda: self.timed(state["kernel"], self.code(template)))
         state["kernel"].close()
+
+    def completion(self, code, offers):
+        """Until something is offered in a fresh session, until it is what was wanted, and how long that takes from then on."""
+        kernel = self.start()
+        kernel.run(self.code(self.cells["expression"]), limit=120)
+        began = time.monotonic()
+        first, text = self.offered(kernel, code)
+        while not any(match.startswith(offers) for match in text):
+            if time.monotonic() - began > PATIENCE:
+                self.rows["completion, first with methods"] = f"not within {PATIENCE:.0f} s"
+                return
+            _, text = self.offered(kernel, code)
+        for row, seconds in (("completion, first answer", first), ("completion, first with methods", time.monotonic() - began)):
+            self.rows[row] = [seconds]
+            self.report(self.name, row, [seconds])
+
+        def once():
+            took, text = self.offered(kernel, code)
+            if not any(match.startswith(offers) for match in text):
+                raise Wrong(f"`{offers}` is not offered")
+            return took
+
+        self.repeat("completion, warm", once)
+        self.memory(kernel, "memory, with completion")
+        kernel.close()
+
+    def offered(self, kernel, template):
+        code = self.code(template)
+        request = kernel.ask("complete_request", {"code": code, "cursor_pos": len(code)}, limit=120)
+        return request.replied - request.sent, request.reply["matches"]
 
     def cells_of(self, kernel, kinds, suffix):
         for kind, row in kinds:
@@ -201,13 +232,13 @@ class Bench:
             raise Wrong("not within 20 s") from None
         return request.replied - pressed
 
-    def memory(self, kernel):
+    def memory(self, kernel, row="memory, idle"):
         """Resident memory of the kernel and everything it has started, in megabytes, after it has run cells."""
         def once():
             main = psutil.Process(kernel.pid)
             return sum(process.memory_info().rss for process in [main, *main.children(recursive=True)]) / 1e6
 
-        self.repeat("memory, idle", once)
+        self.repeat(row, once)
 
 
 def median(values):

@@ -18,7 +18,7 @@ def test_the_benchmark_fills_every_row(installation, tmp_path):
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.read_text().splitlines() if line.startswith("| ")]
     assert rows[0] == ["", "Boucle", "goal"]
     measured = {row: value for row, value, _ in rows[1:]}
-    assert len(measured) == 23, measured
+    assert len(measured) == 27, measured
     for row, value in measured.items():
         assert value.endswith((" ms", " s", " MB")) and not value.startswith("not "), f"{row}: {value}"
 

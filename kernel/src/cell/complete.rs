@@ -21,12 +21,15 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
     match scan {
         Scan::Mismatched => IsComplete::Invalid,
         Scan::Open { depth } => IsComplete::Incomplete { indent: "    ".repeat(depth) },
-        Scan::InsideToken => IsComplete::Incomplete { indent: String::new() },
+        // In a string every blank counts.
+        Scan::InsideString => IsComplete::Incomplete { indent: String::new() },
+        Scan::InsideComment => IsComplete::Incomplete { indent: indent_of_last_line(code).to_owned() },
         Scan::Balanced => match split("In[?]", code, &ItemMacros::new()) {
             Ok(_) => IsComplete::Complete,
             // The parser wanted more than there is.
             Err(error) if !error.lexical && error.message.contains("unexpected end of input") => {
-                IsComplete::Incomplete { indent: "    ".into() }
+                let indent = if ends_with_attribute(code) { indent_of_last_line(code) } else { "    " };
+                IsComplete::Incomplete { indent: indent.to_owned() }
             }
             Err(_) => IsComplete::Invalid,
         },
@@ -43,38 +46,80 @@ pub(crate) fn is_balanced(code: &str) -> bool {
 enum Scan {
     Balanced,
     Mismatched,
-    /// This many delimiters are still open.
+    /// On so many lines, delimiters are opened that are not closed.
     Open {
         depth: usize,
     },
-    /// A string or block comment is not closed.
-    InsideToken,
+    InsideString,
+    /// A block comment is not closed.
+    InsideComment,
 }
 
 /// Follows delimiters, skipping over strings, characters and comments.
 fn scan(code: &str) -> Scan {
-    let mut open = Vec::new();
-    let mut at = 0;
+    let mut open: Vec<(u8, usize)> = Vec::new();
+    let (mut at, mut line) = (0, 0);
     while at < code.len() {
         let lexeme = lexeme(code, at);
         match lexeme {
-            Lexeme::Open(delimiter) => open.push(delimiter),
+            Lexeme::Open(delimiter) => open.push((delimiter, line)),
             Lexeme::Close(close) => {
                 let matching = match close {
                     b')' => b'(',
                     b']' => b'[',
                     _ => b'{',
                 };
-                if open.pop() != Some(matching) {
+                if open.pop().is_none_or(|(open, _)| open != matching) {
                     return Scan::Mismatched;
                 }
             }
             _ => {}
         }
-        let Some(length) = lexeme.length() else { return Scan::InsideToken };
+        let Some(length) = lexeme.length() else {
+            return if code[at..].starts_with("/*") { Scan::InsideComment } else { Scan::InsideString };
+        };
+        line += code[at..at + length].matches('\n').count();
         at += length;
     }
-    if open.is_empty() { Scan::Balanced } else { Scan::Open { depth: open.len() } }
+    if open.is_empty() {
+        return Scan::Balanced;
+    }
+    // What opens on one line indents once.
+    open.dedup_by_key(|(_, line)| *line);
+    Scan::Open { depth: open.len() }
+}
+
+/// The blanks that the last line begins with.
+fn indent_of_last_line(code: &str) -> &str {
+    let line = code.lines().last().unwrap_or_default();
+    &line[..line.len() - line.trim_start().len()]
+}
+
+/// Whether the last thing is an attribute or a doc comment, which belongs to what follows. The delimiters are balanced.
+fn ends_with_attribute(code: &str) -> bool {
+    let (mut at, mut depth) = (0, 0_usize);
+    let mut begins = false;
+    let mut ends = false;
+    while at < code.len() {
+        let lexeme = lexeme(code, at);
+        let length = lexeme.length().unwrap_or(1);
+        let text = &code[at..at + length];
+        match lexeme {
+            Lexeme::Comment(_) => ends |= depth == 0 && text.starts_with("///") && !text.starts_with("////"),
+            Lexeme::Open(_) => {
+                begins = if depth == 0 { code[..at].ends_with('#') || code[..at].ends_with("#!") } else { begins };
+                (depth, ends) = (depth + 1, false);
+            }
+            Lexeme::Close(_) => {
+                depth = depth.saturating_sub(1);
+                ends = depth == 0 && begins;
+            }
+            _ if text.trim().is_empty() => {}
+            _ => ends = false,
+        }
+        at += length;
+    }
+    ends
 }
 
 #[cfg(test)]
@@ -121,7 +166,55 @@ mod tests {
         check("\"abc", "incomplete 0");
         check("/* abc", "incomplete 0");
         check("r#\"abc\"", "incomplete 0");
-        check("#[derive(Debug)]", "incomplete 4");
+    }
+
+    #[test]
+    fn the_next_line_is_indented() {
+        for (code, indent) in [
+            // braces, and other brackets
+            ("struct P {", 4),
+            ("impl P {\n    fn f(&self) {", 8),
+            ("impl P {\n    fn f(&self) {\n    }", 4),
+            ("match x {\n    Some(y) => {", 8),
+            ("f(\n    a,", 4),
+            ("let v = vec![\n    [1,", 8),
+            ("loop { if a {", 4),
+            ("ensure_future(async {\n    f(", 8),
+            ("a(b(\n    c)", 4),
+            ("let f = |x| {", 4),
+            ("async {", 4),
+            ("println!(\"{{\",", 4),
+            // strings: what is put in front of a line would be part of them
+            ("let s = \"a", 0),
+            ("fn f() {\n    let s = \"a", 0),
+            ("fn f() {\n    let s = r#\"a\"", 0),
+            ("fn f() {\n    let c = '{';", 4),
+            ("fn f() {\n    let s = \"}\";", 4),
+            // comments
+            ("/* a {", 0),
+            ("fn f() {\n    /* a", 4),
+            ("fn f() { // }", 4),
+            ("fn f() { /* } */", 4),
+            // attributes and doc comments stand where the item does
+            ("#[derive(Debug)]", 0),
+            ("#[derive(\n    Debug,\n    Clone,\n)]", 0),
+            ("#[cfg(test)]\n// soon", 0),
+            ("/// Says it.", 0),
+            ("/// Says it.\n#[inline]", 0),
+            ("#[derive(", 4),
+            ("struct P {\n    #[serde(skip)]", 4),
+            // expressions that go on
+            ("let x =", 4),
+            ("1 +", 4),
+            ("x.", 4),
+            ("use std::", 4),
+            // macros
+            ("macro_rules! m {\n    ($x:expr) => {", 8),
+            ("vec![", 4),
+            ("tokio::select! {\n    a = b => {", 8),
+        ] {
+            check(code, &format!("incomplete {indent}"));
+        }
     }
 
     #[test]

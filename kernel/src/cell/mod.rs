@@ -36,6 +36,7 @@ pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use own::Own;
 pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, PRELUDE, Purpose, Static, ValueFormat, plan};
+pub(crate) use rewrite::FUNCTION_MACROS;
 pub(crate) use source::{Edit, Generated, Source, UserPiece};
 #[cfg(test)]
 pub(crate) use split::split;

@@ -38,7 +38,7 @@ const STRIPS: &str = "::asyncio::cell::strips(";
 const STRIP: &str = "__boucle_strip";
 const IN_STRIP: &str = " in __boucle_strip";
 /// Functions of the prelude that are macros.
-const MACROS: &[&str] = &["clear_output", "display", "update_display"];
+pub(crate) const FUNCTION_MACROS: &[&str] = &["clear_output", "display", "update_display"];
 /// Makes the name of the engine's macro out of the user's `dbg`, which stays where it is.
 pub(crate) const DEBUG: &str = "::asyncio::__boucle_";
 pub(crate) const THREAD_SLEEP: &str = "::asyncio::cell::thread_sleep";
@@ -258,7 +258,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_expr_call(&mut self, node: &'ast syn::ExprCall) {
         if let syn::Expr::Path(function) = &*node.func
             && let Some(name) = function.path.get_ident()
-            && let Some(called) = MACROS.iter().find(|known| name == **known)
+            && let Some(called) = FUNCTION_MACROS.iter().find(|known| name == **known)
         {
             let at = name.span().byte_range().end;
             self.rewrite.edits.push(Edit::close(at, "!").when(When::Prelude(called)));
@@ -436,7 +436,9 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         }
         // Most macros take expressions, which may need edits: those of a cell's own level may await or fail.
         let concerned = |token: &TokenTree| match token {
-            TokenTree::Ident(ident) => (self.top && ident == "await") || MACROS.iter().any(|name| ident == name),
+            TokenTree::Ident(ident) => {
+                (self.top && ident == "await") || FUNCTION_MACROS.iter().any(|name| ident == name)
+            }
             TokenTree::Punct(punct) => self.top && punct.as_char() == '?',
             TokenTree::Group(_) | TokenTree::Literal(_) => false,
         };
@@ -553,7 +555,7 @@ mod tests {
             ("clear_output(wait = true)", "clear_output!(wait = true)"),
             ("update_display(display(1), display(2))", "update_display!(display!(1), display!(2))"),
         ] {
-            assert_eq!(rewritten(text, MACROS), expected);
+            assert_eq!(rewritten(text, FUNCTION_MACROS), expected);
         }
     }
 
@@ -588,7 +590,7 @@ mod tests {
             "{ use other::show as display; display(x) }",
             "x.display(1); other::display(x); let y = display;",
         ] {
-            assert_eq!(rewritten(text, MACROS), text);
+            assert_eq!(rewritten(text, FUNCTION_MACROS), text);
         }
         assert_eq!(rewritten("display(x)", &["sleep"]), "display(x)");
     }

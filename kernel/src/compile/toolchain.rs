@@ -55,6 +55,11 @@ impl Toolchain {
         host_of(&self.version)
     }
 
+    /// The toolchain's own folder; its libraries are in `lib/rustlib/<host>/lib`.
+    pub(crate) fn sysroot(&self) -> PathBuf {
+        self.libraries.ancestors().nth(4).unwrap_or(&self.libraries).to_owned()
+    }
+
     /// `rustc 1.95.0`
     pub(crate) fn short_version(&self) -> &str {
         let line = self.version.lines().next().unwrap_or("rustc");

@@ -199,11 +199,14 @@ fn loopback(facts: &Facts) -> Finding {
 fn completion(facts: &Facts) -> Option<Finding> {
     const SUBJECT: &str = "completion";
     let tools = facts.toolchain.as_ref().ok()?;
-    Some(if tools.rust_src {
-        Finding::good(SUBJECT, "the standard library's sources are there")
-    } else {
+    Some(if !facts.analyzer {
+        let found = "`boucle-assist` is not beside this program, so only the names of a notebook are offered";
+        Finding::advice(SUBJECT, found, "install Boucle with its default features: ./install.sh, or cargo install")
+    } else if !tools.std_sources {
         let found = "the standard library's sources are missing, so its methods are not offered";
         Finding::advice(SUBJECT, found, "rustup component add rust-src")
+    } else {
+        Finding::good(SUBJECT, "rust-analyzer and the standard library's sources are there")
     })
 }
 

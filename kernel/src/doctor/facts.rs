@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub(super) struct Facts {
     /// This program.
     pub(super) program: PathBuf,
+    /// Whether the program is there that completion comes from.
+    pub(super) analyzer: bool,
     pub(super) toolchain: Result<Tools, String>,
     /// The compiler that links what cargo builds.
     pub(super) cc: Option<PathBuf>,
@@ -31,8 +33,8 @@ pub(super) struct Tools {
     pub(super) shared_std: bool,
     /// The linker that comes with it.
     pub(super) lld: bool,
-    /// The standard library's sources.
-    pub(super) rust_src: bool,
+    /// The standard library's sources, by themselves or in its documentation.
+    pub(super) std_sources: bool,
 }
 
 /// What cells run on, for this toolchain.

@@ -15,6 +15,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::facts::{Facts, Folder, Jupyter, Kernel, Runtime, Tools, Usage};
+use crate::assist;
 use crate::compile::runtime;
 use crate::compile::toolchain::{Toolchain, on_path};
 use crate::install::spec::{self, Kernelspec};
@@ -36,6 +37,7 @@ pub(super) fn at_this_machine() -> Facts {
         loopback: TcpListener::bind("127.0.0.1:0").map(drop).map_err(|error| error.to_string()),
         jupyter: jupyter(&program),
         runtime: located,
+        analyzer: assist::program().is_file(),
         program,
     }
 }
@@ -50,7 +52,7 @@ fn tools(toolchain: Toolchain) -> Tools {
         cargo: toolchain.cargo.is_file(),
         shared_std: entries(&toolchain.libraries).any(|path| is_shared_std(&name_of(&path))),
         lld: host.join("bin/rust-lld").is_file(),
-        rust_src: host.parent().is_some_and(|rustlib| rustlib.join("src/rust/library/std").is_dir()),
+        std_sources: boucle_assist::library::is_known(&toolchain.sysroot()),
         rustc: toolchain.rustc,
     }
 }

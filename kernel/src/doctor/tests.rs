@@ -12,13 +12,14 @@ use super::report::report;
 fn good() -> Facts {
     Facts {
         program: "/home/ada/.cargo/bin/boucle".into(),
+        analyzer: true,
         toolchain: Ok(Tools {
             rustc: "/rust/bin/rustc".into(),
             version: "1.95.0".into(),
             cargo: true,
             shared_std: true,
             lld: true,
-            rust_src: true,
+            std_sources: true,
         }),
         cc: Some("/usr/bin/cc".into()),
         runtime: Some(Runtime { folder: "/cache/boucle/runtime/1f".into(), built: true }),
@@ -83,7 +84,7 @@ fn all_is_well() {
           ✓ cache         /cache/boucle, 1.2 GB in use, 70.0 GB free
           ✓ temp folder   /tmp
           ✓ ports         127.0.0.1 can be listened on
-          ✓ completion    the standard library's sources are there
+          ✓ completion    rust-analyzer and the standard library's sources are there
           ✓ Jupyter       /opt/venv/bin/jupyter, with lab, console
           ✓ kernel        `boucle`, /home/ada/.local/share/jupyter/kernels/boucle
 
@@ -160,7 +161,16 @@ fn half_a_toolchain() {
     "#]],
     );
     check(
-        |facts| tools(facts).rust_src = false,
+        |facts| facts.analyzer = false,
+        expect![[r#"
+          ! completion    `boucle-assist` is not beside this program, so only the names of a notebook are offered
+                          hint: install Boucle with its default features: ./install.sh, or cargo install
+
+        Notebooks can run; one thing could be better.
+    "#]],
+    );
+    check(
+        |facts| tools(facts).std_sources = false,
         expect![[r#"
           ! completion    the standard library's sources are missing, so its methods are not offered
                           hint: rustup component add rust-src

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(300);
 const BUILT_IN: &[&str] = &["self", "std", "core", "alloc", "proc_macro", "test", "asyncio"];
 
 /// What people look for most; cargo does not tell which name may have been meant.
-const POPULAR: &str = "\
+pub(crate) const POPULAR: &str = "\
     aho-corasick anyhow arrow async-trait axum base64 bincode bitflags bytes chrono clap crossbeam csv dashmap \
     either fake flate2 futures glob hashbrown hex hyper image indexmap indicatif itertools lazy_static libc log \
     memchr nalgebra ndarray nom num num-bigint num-complex num-traits once_cell ordered-float parking_lot petgraph \

@@ -101,7 +101,9 @@ impl Turn {
         }
         let label = self.session.label(cell.execution_count, cell.code);
         let count = (!cell.silent).then_some(cell.execution_count);
-        match self.run_text(&Text { label, code: cell.code, count, asker: cell.asker }, publisher).await {
+        let done = self.run_text(&Text { label, code: cell.code, count, asker: cell.asker }, publisher).await;
+        self.publish_outline();
+        match done {
             Ok(()) => Executed::Ok,
             Err(report) => Executed::Error(report),
         }
@@ -153,6 +155,7 @@ impl Turn {
         self.check_guest(&plan, &change)?;
         report::publish_notes(&built, &plan, &change, publisher);
         self.session.commit_definitions(&plan.parsed, change, &built.dropped_uses);
+        self.publish_outline();
         if plan.runs() || !built.generated.text.is_empty() {
             self.last_source = Some(built.generated.text.clone());
         }

@@ -10,6 +10,7 @@ mod kernel_info;
 use boucle_wire::CommKind;
 use serde_json::{Value, json};
 
+use crate::assist::Assistant;
 use crate::comms::Comms;
 use crate::engine::SharedEngine;
 use crate::error::ErrorReport;
@@ -32,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) engine: SharedEngine,
     pub(crate) comms: Comms,
     pub(crate) subshells: Subshells,
+    pub(crate) assistant: Assistant,
 }
 
 /// Answers every request but `execute_request`s on shell, also while cells run. `None` means that the message gets no
@@ -44,8 +46,8 @@ pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &P
     Some(match request {
         Request::KernelInfo => kernel_info::reply(),
         Request::IsComplete(request) => code::is_complete(request),
-        Request::Complete(request) => code::complete(request),
-        Request::Inspect => code::inspect(),
+        Request::Complete(request) => code::complete(request, &context.assistant).await,
+        Request::Inspect(request) => code::inspect(request, &context.assistant).await,
         Request::History(request) => history::reply(request, &context.history).await,
         Request::CommInfo(request) => comm::info(request, context),
         Request::CommOpen(comm) => {

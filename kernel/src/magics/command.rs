@@ -184,6 +184,19 @@ pub(crate) fn help() -> Table {
     table
 }
 
+/// The commands that begin with this text, sigil included: each with its name, and what may follow it, and what it is for.
+pub(crate) fn beginning_with(text: &str) -> Vec<(String, String, &'static str)> {
+    let meant = |entry: &&Entry| !entry.name.is_empty() && !entry.summary.is_empty() && entry.name().starts_with(text);
+    COMMANDS.iter().filter(meant).map(|entry| (entry.name(), entry.usage(), entry.summary)).collect()
+}
+
+/// How to use the command of this name, sigil included, and what it is for.
+pub(crate) fn usage(name: &str) -> Option<(String, &'static str)> {
+    // `:t` is another name of `:type`.
+    let entry = COMMANDS.iter().find(|entry| entry.name() == if name == ":t" { ":type" } else { name })?;
+    Some((entry.usage(), entry.summary))
+}
+
 /// Whether there is a command of this name.
 pub(super) fn is_known(sigil: Sigil, name: &str) -> bool {
     COMMANDS.iter().any(|entry| entry.sigil == sigil && entry.name == name)

@@ -8,7 +8,7 @@ mod segment;
 mod table;
 mod words;
 
-pub(crate) use command::{Command, Problem, help, parse};
+pub(crate) use command::{Command, Problem, beginning_with, help, parse, usage};
 pub(crate) use documentation::{Documentation, find_documentation, signature_and_prose};
 pub(crate) use segment::{Segment, Sigil, is_open, segments};
 pub(crate) use table::{Cell, Table};

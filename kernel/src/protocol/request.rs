@@ -12,7 +12,7 @@ pub(crate) enum Request {
     Execute(Execute),
     IsComplete(Code),
     Complete(Cursor),
-    Inspect,
+    Inspect(Inspect),
     History(History),
     CommInfo(CommInfo),
     CommOpen(Comm),
@@ -72,11 +72,26 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// The position in code points, never after the end of the code.
+    /// The position in bytes, never after the end of the code.
     pub(crate) fn position(&self) -> usize {
-        let end = self.code.chars().count();
-        self.cursor_pos.map_or(end, |position| position.min(end))
+        let at = self.cursor_pos.and_then(|position| self.code.char_indices().nth(position));
+        at.map_or(self.code.len(), |(at, _)| at)
     }
+
+    /// A position in bytes as the client counts, in code points.
+    pub(crate) fn count(&self, at: usize) -> usize {
+        self.code[..at].chars().count()
+    }
+}
+
+/// The content of an `inspect_request`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Inspect {
+    #[serde(flatten)]
+    pub(crate) cursor: Cursor,
+    /// 1 asks for the source as well.
+    pub(crate) detail_level: u8,
 }
 
 /// The content of a `history_request`. Clients leave out, or set to null, what they do not need.
@@ -151,7 +166,7 @@ impl Request {
             "execute_request" => Self::Execute(read(content)?),
             "is_complete_request" => Self::IsComplete(read(content)?),
             "complete_request" => Self::Complete(read(content)?),
-            "inspect_request" => Self::Inspect,
+            "inspect_request" => Self::Inspect(read(content)?),
             "history_request" => Self::History(read(content)?),
             "comm_info_request" => Self::CommInfo(read(content)?),
             "comm_open" => Self::CommOpen(read(content)?),
@@ -235,8 +250,9 @@ mod tests {
     #[test]
     fn cursors_count_code_points_and_stay_within_the_code() {
         let cursor = |code: &str, cursor_pos| Cursor { code: code.to_owned(), cursor_pos };
-        assert_eq!(cursor("é🦀x", None).position(), 3);
-        assert_eq!(cursor("é🦀x", Some(2)).position(), 2);
-        assert_eq!(cursor("é🦀x", Some(99)).position(), 3);
+        assert_eq!(cursor("é🦀x", None).position(), 7);
+        assert_eq!(cursor("é🦀x", Some(2)).position(), 6);
+        assert_eq!(cursor("é🦀x", Some(99)).position(), 7);
+        assert_eq!(cursor("é🦀x", None).count(6), 2);
     }
 }

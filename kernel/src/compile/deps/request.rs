@@ -67,7 +67,7 @@ impl Dependencies {
     }
 
     /// As the value of `[dependencies]`.
-    pub(super) fn to_table(&self) -> Table {
+    pub(crate) fn to_table(&self) -> Table {
         self.entries.iter().map(|(name, entry)| (name.clone(), Value::Table(entry.clone()))).collect()
     }
 }

@@ -50,7 +50,7 @@ impl Bundle {
     }
 
     /// The versions of everything that it was built from.
-    pub(super) fn lock_file(&self) -> PathBuf {
+    pub(crate) fn lock_file(&self) -> PathBuf {
         self.folder.join("Cargo.lock")
     }
 

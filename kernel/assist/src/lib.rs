@@ -1,0 +1,24 @@
+//! The assistant: a process that knows Rust as an editor does, and answers the kernel's questions about code that is not
+//! run. The kernel starts it, and uses `message` to speak with it.
+//!
+//! ```text
+//! kernel ─Project, Question▶ serve ─▶ analyzer (rust-analyzer) ─▶ completion | help ─Answer▶ kernel
+//! ```
+//!
+//! It runs no code of the user's: it reads sources, and asks cargo and rustc which there are. Build scripts and procedural
+//! macros are not run either, so what they would make is not known.
+
+#[cfg(feature = "analyzer")]
+mod analyzer;
+#[cfg(feature = "analyzer")]
+mod completion;
+#[cfg(feature = "analyzer")]
+mod help;
+pub mod library;
+pub mod message;
+#[cfg(feature = "analyzer")]
+mod serve;
+pub mod snippet;
+
+#[cfg(feature = "analyzer")]
+pub use serve::serve;
