@@ -13,7 +13,7 @@ from nbclient.exceptions import CellExecutionError
 
 import lesson
 
-MYST = lesson.NOTEBOOK.with_suffix(".md")
+NOTEBOOKS = pytest.mark.parametrize("path", sorted((lesson.ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 PLAY = lesson.ROOT / "notebooks/play.py"
 
 
@@ -22,16 +22,18 @@ def content(notebook):
     return [(cell.cell_type, cell.source, {k: v for k, v in cell.metadata.items() if k != "trusted"}) for cell in notebook.cells]
 
 
-def test_the_notebook_and_its_text_file_agree():
-    notebook, text = jupytext.read(lesson.NOTEBOOK), jupytext.read(MYST)
+@NOTEBOOKS
+def test_the_notebook_and_its_text_file_agree(path):
+    notebook, text = jupytext.read(path), jupytext.read(path.with_suffix(".md"))
     assert content(notebook) == content(text)
     for document in (notebook, text):
         assert document.metadata["kernelspec"] == {"name": "boucle", "display_name": "Rust (Boucle)", "language": "rust"}
         assert document.metadata["jupytext"]["formats"] == "ipynb,md:myst"
 
 
-def test_the_notebook_is_valid_and_has_no_outputs():
-    notebook = nbformat.read(lesson.NOTEBOOK, as_version=4)
+@NOTEBOOKS
+def test_the_notebook_is_valid_and_has_no_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
 
@@ -42,8 +44,9 @@ def test_the_button_is_pressed_where_the_reference_says():
     assert pressed == {name: reference[name]["interrupt_at"] for name in ("fork-run", "rest")}
 
 
-def test_the_text_before_such_a_cell_says_so():
-    notebook = json.loads(lesson.NOTEBOOK.read_text())["cells"]
+@NOTEBOOKS
+def test_the_text_before_such_a_cell_says_so(path):
+    notebook = json.loads(path.read_text())["cells"]
     for before, cell in zip(notebook, notebook[1:]):
         if "interrupt_after" in cell["metadata"].get("boucle", {}):
             assert "press ■" in "".join(before["source"]).lower()
