@@ -27,6 +27,7 @@ Boucle: a Jupyter kernel for Rust whose event loop lives across cells
 
   ./install.sh [PLACE]            build, install, and run the first lesson in this terminal
   ./install.sh lab                open the lessons in JupyterLab
+  ./install.sh doctor             say what notebooks lack on this machine
   ./install.sh test               run all tests: Rust, then end to end through Jupyter and a browser
   ./install.sh uninstall [PLACE]  remove everything the installation made
   ./install.sh help               show this text
@@ -255,7 +256,7 @@ play_lesson() {
     step "Running the first lesson, cell by cell"
     see_prefix
     BOUCLE_HISTORY=:memory: "$python" "$here/notebooks/play.py" "$here/notebooks/event-loop.ipynb" ||
-        fail "the lesson did not run as it should" "see above; \`'$program' doctor\` checks this machine"
+        fail "the lesson did not run as it should" "see above; \`./install.sh doctor\` checks this machine"
 }
 
 # ---- the commands ---------------------------------------------------------------------------------------------------
@@ -279,6 +280,12 @@ run_lab() {
     cd "$here/notebooks"
     see_prefix
     exec "$jupyter" lab event-loop.ipynb
+}
+
+run_doctor() {
+    [ -x "$program" ] || fail "Boucle is not installed yet" "run ./install.sh first"
+    see_prefix
+    exec "$program" doctor
 }
 
 # total WORD FILE: the sum of "N WORD" over cargo's `test result:` lines and pytest's last line.
@@ -374,7 +381,7 @@ run_uninstall() {
 # ---- the command line -----------------------------------------------------------------------------------------------
 
 case ${1:-} in
-    lab | test | uninstall | help)
+    lab | doctor | test | uninstall | help)
         command=$1
         shift
         ;;
@@ -411,6 +418,7 @@ export BOUCLE_CACHE_DIR="$cache" CARGO_TARGET_DIR="$target"
 case $command in
     install) run_install ;;
     lab) run_lab ;;
+    doctor) run_doctor ;;
     test) run_tests ;;
     uninstall) run_uninstall ;;
     help) usage ;;

@@ -34,12 +34,12 @@ def find_browser():
 
 
 @contextlib.contextmanager
-def server(folder, app="jupyterlab", env=None, theme="JupyterLab Light"):
+def server(folder, app="jupyterlab", env=None, theme="JupyterLab Light", options=()):
     """A server for this folder, of JupyterLab or of Notebook; yields its address. Its log is folder/server.log."""
     log = folder / "server.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", app, "--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=test", f"--ServerApp.root_dir={folder}"],
+            [sys.executable, "-m", app, "--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=test", f"--ServerApp.root_dir={folder}", *options],
             env=dict(os.environ, JUPYTERLAB_SETTINGS_DIR=str(settings(folder, theme)), **(env or {})), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
     try:

@@ -5,6 +5,7 @@ The sentences for each case are tested in kernel/src/doctor/tests.rs; here it is
 
 import json
 import os
+import pwd
 import resource
 import shutil
 import subprocess
@@ -88,6 +89,12 @@ def test_rust_is_found_without_path(doctor, tools, tmp_path):
     (tmp_path / "cargo/bin").symlink_to(f"{sysroot}/bin")
     _, output = doctor(PATH=tools(), CARGO_HOME=str(tmp_path / "cargo"))
     assert line(output, "Rust")[0] == "✓", output
+
+
+def test_without_home_the_system_is_asked(doctor):
+    """As in a kernel that a gateway starts."""
+    _, output = doctor(HOME=None, BOUCLE_CACHE_DIR=None, XDG_CACHE_HOME=None)
+    assert line(output, "cache")[1].startswith(f"{pwd.getpwuid(os.getuid()).pw_dir}/.cache/boucle, "), output
 
 
 def test_a_rust_that_is_too_old(doctor, tools):

@@ -156,8 +156,14 @@ def test_help_and_wrong_options(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_lab_without_an_installation_says_what_to_do(tmp_path):
-    done = run("lab", env=dict(os.environ, HOME=str(tmp_path)))
+def test_doctor_checks_the_installation(fresh):
+    done = run("doctor", "--prefix", fresh.prefix, env=fresh.environment)
+    assert done.returncode == 0 and f"✓ kernel        `boucle`, {fresh.kernelspec}" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("command", ["lab", "doctor"])
+def test_without_an_installation_it_says_what_to_do(tmp_path, command):
+    done = run(command, env=dict(os.environ, HOME=str(tmp_path)))
     assert done.returncode == 1 and "run ./install.sh first" in done.stdout
 
 

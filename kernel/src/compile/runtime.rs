@@ -102,12 +102,13 @@ pub(crate) fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     files::FILES.iter().filter(|(path, _)| path.contains("src/") && !path.contains("worker")).copied()
 }
 
-/// The folder for everything that can be made again: `$BOUCLE_CACHE_DIR`, or `boucle` in the user's cache folder.
+/// The folder for everything that can be made again: `$BOUCLE_CACHE_DIR`, or `boucle` in the user's cache folder. Kernel
+/// gateways start kernels without `HOME`; then the system knows where the user is at home.
 pub(crate) fn cache_folder() -> PathBuf {
     let of_variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     of_variable("BOUCLE_CACHE_DIR").unwrap_or_else(|| {
         of_variable("XDG_CACHE_HOME")
-            .or_else(|| of_variable("HOME").map(|home| home.join(".cache")))
+            .or_else(|| env::home_dir().map(|home| home.join(".cache")))
             .unwrap_or_else(env::temp_dir)
             .join("boucle")
     })

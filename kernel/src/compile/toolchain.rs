@@ -74,7 +74,7 @@ fn host_of(version: &str) -> &str {
 /// A program on PATH or, for a kernel started from a desktop without the user's PATH, in cargo's folder.
 fn find_program(name: &str) -> Option<PathBuf> {
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let cargo_home = cargo_home.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    let cargo_home = cargo_home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     on_path(name).or_else(|| Some(cargo_home?.join("bin").join(name)).filter(|program| program.is_file()))
 }
 

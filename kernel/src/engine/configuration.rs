@@ -67,7 +67,7 @@ fn unreadable(path: &std::path::Path, error: &io::Error) -> ErrorReport {
 /// evcxr's folder, and Boucle's.
 fn folders() -> Vec<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    let general = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")));
+    let general = set("XDG_CONFIG_HOME").or_else(|| env::home_dir().map(|home| home.join(".config")));
     let evcxr = set("EVCXR_CONFIG_DIR").or_else(|| general.as_ref().map(|general| general.join("evcxr")));
     evcxr.into_iter().chain(general.map(|general| general.join("boucle"))).collect()
 }

@@ -149,9 +149,9 @@ impl Serve for Reception {
     async fn serve(&self, peer: Peer) {
         let identity = self.identity_of(&peer);
         let backlog = Rc::<Backlog>::default();
-        if let Some(earlier) = self.clients.borrow_mut().insert(identity.clone(), Rc::clone(&backlog)) {
-            earlier.close();
-        }
+        // An earlier connection of this identity gets nothing any more, but is not closed: its peer would come back at
+        // once, and be the newest. Jupyter's server leaves such connections open when a browser has come back.
+        self.clients.borrow_mut().insert(identity.clone(), Rc::clone(&backlog));
         peer.attend(&backlog, async |reader| self.read(&identity, reader).await).await;
         let mut clients = self.clients.borrow_mut();
         if clients.get(&identity).is_some_and(|known| Rc::ptr_eq(known, &backlog)) {

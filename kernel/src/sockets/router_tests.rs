@@ -83,13 +83,32 @@ fn who_comes_back_gets_what_was_asked_before() {
         router.receiver.next().await.expect("a message");
         router.sender.send(&[question[0].clone(), Bytes::from("answer")]);
         assert_eq!(receive(&mut second).await, "answer");
-        assert_eq!(first.read(&mut [0; 8]).await.expect("an end"), 0, "the first is hung up on");
         // Its end is not that of the second.
         drop(first);
         send(&mut second, &["another"]).await;
         let another = router.receiver.next().await.expect("a message");
         router.sender.send(&another);
         assert_eq!(receive(&mut second).await, "another");
+    });
+}
+
+#[test]
+fn who_has_been_replaced_is_left_alone() {
+    run(async {
+        let (mut router, path, _unsent, _folder) = bound();
+        let mut earlier = connect(&path, "a").await;
+        send(&mut earlier, &["first"]).await;
+        router.receiver.next().await.expect("a message");
+        let mut newest = connect(&path, "a").await;
+        send(&mut newest, &["second"]).await;
+        router.receiver.next().await.expect("a message");
+        router.sender.send(&["a".into(), "reply".into()]);
+        assert_eq!(receive(&mut newest).await, "reply");
+        // What it sends still comes: so it was not disconnected, which would have made it come back as the newest.
+        send(&mut earlier, &["third"]).await;
+        assert_eq!(router.receiver.next().await.expect("a message"), ["a", "third"]);
+        router.sender.send(&["a".into(), "another".into()]);
+        assert_eq!(receive(&mut newest).await, "another");
     });
 }
 
