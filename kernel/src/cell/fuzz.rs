@@ -113,7 +113,7 @@ fn is_rust(text: &str) -> bool {
     struct Lenient(bool);
     impl<'ast> syn::visit::Visit<'ast> for Lenient {
         fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
-            self.0 |= matches!(*node.body, syn::Expr::Let(_) | syn::Expr::Assign(_));
+            self.0 |= begins_with_let(&node.body) || matches!(*node.body, syn::Expr::Assign(_));
             syn::visit::visit_expr_closure(self, node);
         }
         fn visit_expr_range(&mut self, node: &'ast syn::ExprRange) {
@@ -126,6 +126,18 @@ fn is_rust(text: &str) -> bool {
         syn::visit::Visit::visit_block(&mut lenient, &block);
     }
     !text.contains('!') && !lenient.0
+}
+
+/// Whether an expression begins with a `let`, which only conditions may.
+fn begins_with_let(expr: &syn::Expr) -> bool {
+    use syn::Expr;
+    match expr {
+        Expr::Let(_) => true,
+        Expr::Assign(expr) => begins_with_let(&expr.left),
+        Expr::Binary(expr) => begins_with_let(&expr.left),
+        Expr::Range(expr) => expr.start.as_deref().is_some_and(begins_with_let),
+        _ => false,
+    }
 }
 
 fn assembled(parsed: Parsed, form: Form, in_strips: bool) -> (Generated, Vec<Range<usize>>) {
@@ -610,6 +622,9 @@ mod tests {
                 "return.await",
                 "match return / e { _ => 1 }",
                 "let f = &|| () else {}",
+                "for()in 0..||n{}",
+                "||let y=5||{}",
+                "||///\nlet _={}",
             ] {
                 check(text);
             }

@@ -32,6 +32,24 @@ pub(crate) struct Item {
     pub(crate) statics: Vec<StaticPart>,
 }
 
+impl Item {
+    /// Whether it is a function that is marked as a test.
+    pub(crate) fn is_test(&self) -> bool {
+        self.has_attribute("#[test]")
+    }
+
+    /// Whether it is only there where tests are run.
+    pub(crate) fn is_for_tests(&self) -> bool {
+        self.has_attribute("#[cfg(test)]")
+    }
+
+    /// Whether an attribute stands before it, alone on a line or in front of others.
+    fn has_attribute(&self, attribute: &str) -> bool {
+        let mut lines = self.text().lines().map(str::trim_start).take_while(|line| line.starts_with(['#', '/']));
+        lines.any(|line| line.starts_with(attribute))
+    }
+}
+
 /// A `static`, or a key of `thread_local!`. However often the code around it is compiled, it has to stay the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StaticPart {

@@ -7,6 +7,7 @@
 //! - loops and functions begin with a checkpoint, where an interrupt is raised, unless they are optimized and can do without;
 //! - `std::thread::sleep` becomes a sleep that an interrupt ends;
 //! - `display(x)` becomes the macro `display!(x)`, which takes any value, unless the name is the user's own.
+//! - `#[test]` goes, so that a test is a function that can be called;
 //! - `dbg!`, `file!()`, `line!()` and `column!()` give the place and the text that the user sees, not those of the generated file.
 //!
 //! Top level means: run by the cell itself, not by a function, closure or `async` block in it.
@@ -35,7 +36,7 @@ pub(crate) const CHECKPOINT: &str = "::asyncio::cell::checkpoint();";
 pub(crate) const CLOSURE_BODY: &str = "{ ::asyncio::cell::checkpoint(); ";
 const CLOSURE_BODY_IN_PARENTHESES: &str = "{ ::asyncio::cell::checkpoint(); (";
 const STRIPS: &str = "::asyncio::cell::strips(";
-const STRIP: &str = "__boucle_strip";
+const STRIP: &str = " __boucle_strip ";
 const IN_STRIP: &str = " in __boucle_strip";
 /// Functions of the prelude that are macros.
 pub(crate) const FUNCTION_MACROS: &[&str] = &["clear_output", "display", "update_display"];
@@ -131,15 +132,17 @@ impl Visitor<'_> {
     /// Makes `for p in 0..n { }` a loop over the strips of the range, and one in it over a strip.
     fn strips(&mut self, node: &syn::ExprForLoop) {
         let (pattern, range) = (extent(&*node.pat), extent(&*node.expr));
-        let edits = [
-            Edit::replace(pattern.clone(), STRIP),
-            Edit::open(range.start, STRIPS),
-            Edit::close(range.end, ") { for "),
-            Edit::copy(range.end, pattern),
-            Edit::close(range.end, IN_STRIP),
-            Edit::close(extent(&node.body).end, " }"),
-        ];
-        self.rewrite.edits.extend(edits.map(|edit| edit.when(When::InStrips(true))));
+        let when = When::InStrips(true);
+        let before = [Edit::replace(pattern.clone(), STRIP), Edit::open(range.start, STRIPS)];
+        let between =
+            [Edit::close(range.end, ") { for "), Edit::copy(range.end, pattern), Edit::close(range.end, IN_STRIP)];
+        self.rewrite.edits.extend(before.map(|edit| edit.when(when)));
+        self.visit_pat(&node.pat);
+        // What the range ends with comes first.
+        self.visit_expr(&node.expr);
+        self.rewrite.edits.extend(between.map(|edit| edit.when(when)));
+        self.visit_block(&node.body);
+        self.rewrite.edits.push(Edit::close(extent(&node.body).end, " }").when(when));
     }
 
     /// A place that the code asks for: that in the cell, or the cell.
@@ -317,12 +320,12 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
         self.rewrite.found.loops.push(extent(node).start);
         let look = if self.constant || self.in_macro { Look::AtEachTurn } else { look(node) };
-        if look == Look::BetweenStrips {
-            self.strips(node);
-        }
         let when = if look == Look::AtEachTurn { When::Always } else { When::InStrips(false) };
         self.checkpoint(node.body.brace_token.span.open(), &node.attrs, when);
-        visit::visit_expr_for_loop(self, node);
+        match look {
+            Look::BetweenStrips => self.strips(node),
+            Look::AtEachTurn | Look::Never => visit::visit_expr_for_loop(self, node),
+        }
     }
 
     fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
@@ -414,6 +417,10 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
 
     fn visit_item_fn(&mut self, node: &'ast syn::ItemFn) {
         self.bound.insert(plain(&node.sig.ident));
+        // A test would not be there where nobody runs tests.
+        for attribute in node.attrs.iter().filter(|attribute| attribute.path().is_ident("test")) {
+            self.replace(extent(attribute), "");
+        }
         self.function(&node.sig, &node.attrs, &node.block);
     }
 
@@ -570,7 +577,7 @@ mod tests {
         for (text, expected) in [
             (
                 "for (i) in 0..n.await { s += i }",
-                "for __boucle_strip in strips(0..wait(n)) { for (i) in __boucle_strip { s += i } }",
+                "for  __boucle_strip  in strips(0..wait(n)) { for (i) in __boucle_strip { s += i } }",
             ),
             ("for x in &v { s += x }", "for x in &v { s += x }"),
             ("for x in v { s += x }", "for x in v {checkpoint(); s += x }"),

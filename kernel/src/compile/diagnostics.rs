@@ -265,7 +265,8 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         }
         if let Some(site) = generated.store_at(&range) {
             // What is asked to live for ever by its store tells more than what is moved or dropped there.
-            let must_be_static = raw.label.as_deref().is_some_and(|label| label.contains("'static"));
+            let demands = |label: &str| label.contains("'static") || label.starts_with("argument requires that");
+            let must_be_static = raw.label.as_deref().is_some_and(demands);
             stores.insert(if must_be_static { 0 } else { stores.len() }, site);
         }
         if raw.is_primary {

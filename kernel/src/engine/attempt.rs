@@ -63,7 +63,7 @@ impl Attempt<'_> {
         let omitted = sites_to_omit(diagnostics, &self.layout.modes, self.label);
         let statements = &self.plan.parsed.statements;
         let is_reset = |name: &String| statements.iter().any(|statement| statement.assigns.contains(name));
-        let moved = omitted.iter().filter(|(_, why)| matches!(why, Ended::Moved(_)));
+        let moved = omitted.iter().filter(|(_, why)| matches!(why, Ended::Moved(_) | Ended::PartlyMoved(_)));
         let moved = moved.map(|(site, _)| &sites[*site as usize].name);
         let reset: Vec<String> =
             moved.filter(|name| is_reset(name) && !self.layout.reset.contains(*name)).cloned().collect();
@@ -177,6 +177,7 @@ impl Attempt<'_> {
         let Compiled { library, types, warnings, link } = compiled;
         let Built { dropped_uses, mut notes, mut ended, .. } = self.built;
         notes.extend(waiting_main(self.plan));
+        notes.extend(waiting_tests(self.plan));
         let (types, unnameable): (BTreeMap<u32, String>, BTreeMap<u32, String>) =
             types.into_iter().partition(|(_, ty)| is_nameable(ty));
         for (site, ty) in &unnameable {
@@ -199,6 +200,18 @@ fn waiting_main(plan: &CellPlan) -> Option<String> {
         .then(|| "`main` is a function like any other here; it runs when a cell calls it".into())
 }
 
+/// What somebody should know who is used to `cargo test`.
+fn waiting_tests(plan: &CellPlan) -> Option<String> {
+    let items = &plan.parsed.items;
+    let uncalled = |item: &&Arc<Item>| item.is_test() && !plan.parsed.mentions.contains(&item.key);
+    let tests: Vec<String> = items.iter().filter(uncalled).map(|item| format!("`{}()`", item.key)).collect();
+    if !tests.is_empty() {
+        return Some(format!("a test is a function like any other here; run {}", tests.join(", ")));
+    }
+    let of_tests = items.iter().find(|item| item.is_for_tests())?;
+    Some(format!("`{}` is not there, as it is `#[cfg(test)]`; without that its functions can be called", of_tests.key))
+}
+
 pub(super) fn errors(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
     diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error)
 }
@@ -209,6 +222,7 @@ fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>, la
         .filter_map(|error| {
             let site = *error.stores.first()?;
             let why = match error.code.as_deref() {
+                Some("E0382") if error.message.starts_with("use of partially moved") => Ended::PartlyMoved,
                 Some("E0382") => Ended::Moved,
                 Some("E0381") => Ended::Unset,
                 _ => Ended::Borrowed,

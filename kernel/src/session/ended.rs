@@ -5,6 +5,8 @@
 pub(crate) enum Ended {
     /// The cell of this label moved it.
     Moved(String),
+    /// The cell of this label moved a part of it.
+    PartlyMoved(String),
     /// It had no value yet at the end of the cell of this label.
     Unset(String),
     /// It borrowed from another variable.
@@ -33,6 +35,9 @@ impl Ended {
         match self {
             Ended::Moved(label) => format!(
                 "`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"
+            ),
+            Ended::PartlyMoved(label) => format!(
+                "a part of `{name}` was moved in {label}, and what is left of it ended there; to keep it, clone or borrow the part, or take `{name}` apart into variables: `let {{ … }} = {name}`"
             ),
             Ended::Unset(label) => format!(
                 "`{name}` need not have got a value by the end of {label}, so it ended there; give it one where it is declared"
