@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -17,7 +18,13 @@ RUNNING = {
     "a loop that waits": 'println!("go"); let _ = get_event_loop().run_forever();',
     "code that computes": 'println!("go"); loop {}',
     "code that sleeps": 'println!("go"); std::thread::sleep(std::time::Duration::from_secs(60));',
+    "a shell command": "!echo go; sleep 60 & sleep 60",
+    "a program that a cell has started": 'let mut child = std::process::Command::new("sh").args(["-c", "echo go; sleep 60"]).spawn()?;\nchild.wait()?;',
+    "a program that a task has started": 'let mut child = create_subprocess_shell("echo go; sleep 60").await?;\nchild.wait().await;',
+    "a thread in the background": 'println!("go"); std::thread::spawn(|| loop { std::hint::black_box(1); });',
+    "a question to the user": 'println!("go"); input("?");',
 }
+PROMPT = 1.5  # seconds until the kernel has ended; it takes a tenth of that on a machine that is not busy otherwise
 SLOW_TO_COMPILE = "#[allow(long_running_const_eval)]\nconst N: u64 = { let mut i = 0u64; while i < 1 << 60 { i += 1; } i };\nN"
 
 
@@ -25,7 +32,7 @@ def begin(kernel, what):
     """Gets the kernel into one of the situations above."""
     kernel.ok("1")
     if RUNNING[what]:
-        request = kernel.submit(RUNNING[what])
+        request = kernel.submit(RUNNING[what], allow_stdin=True)
         kernel.printed(request, "go\n")
 
 
@@ -43,9 +50,12 @@ def test_the_first_cell_needs_no_second_try(start):
 def test_shutdown_ends_everything(start, what):
     kernel = start()
     begin(kernel, what)
-    assert kernel.shutdown().reply["restart"] is False
+    request = kernel.shutdown()
+    took = time.monotonic() - request.sent
+    assert request.reply["restart"] is False
     assert kernel.manager.provisioner.process.returncode == 0
-    processes.assert_gone(kernel.mark)
+    assert took < PROMPT
+    processes.assert_gone(kernel.mark, seconds=1)
 
 
 def test_shutdown_on_the_shell_channel_works_too(start):
@@ -133,6 +143,36 @@ while True:
 print(manager.provisioner.process.pid, flush=True)
 sys.stdin.read()
 """
+
+
+def test_shutdown_beside_a_running_cell(start):
+    """A guest computes inside the loop that the main cell drives, and a third one waits."""
+    kernel = start()
+    main = kernel.submit('println!("go"); let _ = get_event_loop().run_forever();')
+    kernel.printed(main, "go\n")
+    subshell = kernel.ask("create_subshell_request", channel="control").reply["subshell_id"]
+    guest = kernel.submit('println!("go"); loop {}', subshell=subshell)
+    kernel.printed(guest, "go\n")
+    kernel.submit("1", subshell=subshell)
+    request = kernel.shutdown()
+    assert time.monotonic() - request.sent < PROMPT
+    processes.assert_gone(kernel.mark, seconds=1)
+
+
+def test_shutdown_while_crates_are_built(start, tmp_path):
+    """The crate's build script does not end by itself."""
+    crate = tmp_path / "endless"
+    (crate / "src").mkdir(parents=True)
+    (crate / "Cargo.toml").write_text('[package]\nname = "endless"\nversion = "0.1.0"\nedition = "2024"\n')
+    (crate / "src/lib.rs").write_text("")
+    (crate / "build.rs").write_text('fn main() { std::fs::write("begun", "").unwrap(); std::thread::sleep(std::time::Duration::from_secs(600)); }')
+    kernel = start()
+    kernel.ok("1")
+    kernel.submit(f':dep endless = {{ path = "{crate}" }}')
+    kernel.wait_for(lambda: (crate / "begun").exists(), limit=120)
+    request = kernel.shutdown()
+    assert time.monotonic() - request.sent < PROMPT
+    processes.assert_gone(kernel.mark, seconds=1)
 
 
 def test_a_vanished_parent_ends_everything(installation, session_mark):
