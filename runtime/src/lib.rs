@@ -20,7 +20,7 @@
 //! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`], `visitors` | `state` (what loops and tasks
 //! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
 //! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
-//! [`mod@input`], [`mod@display`], [`comm`] | `trace` | [`cell`].
+//! `input`, [`mod@display`], [`comm`] | `trace` | [`cell`].
 //! What each of Python's names is here stands in the README.
 
 pub mod cell;

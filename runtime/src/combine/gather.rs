@@ -78,7 +78,7 @@ pub fn gather_tasks<C: Children>(tasks: C) -> Gathering<C> {
     Gathering { results, tasks }
 }
 
-/// What [`gather`] returns: a future of the results, which is used as a [`Task`] of them.
+/// What [`gather()`] returns: a future of the results, which is used as a [`Task`] of them.
 #[must_use = "the results of a gathering are had by `.await`"]
 pub struct Gathering<C: Children> {
     results: Task<C::Results>,

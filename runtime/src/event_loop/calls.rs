@@ -35,7 +35,7 @@ impl EventLoop {
         Handle { callback }
     }
 
-    /// Calls `function` after `delay`, given in seconds (a number) or as a [`Duration`]. Never earlier; functions with
+    /// Calls `function` after `delay`, given in seconds (a number) or as a `Duration`. Never earlier; functions with
     /// equal deadlines are called in the order of asking.
     ///
     /// # Panics
