@@ -190,6 +190,8 @@ def test_load_puts_a_file_into_the_cell(kernel, tmp_path):
 
 def test_quit_asks_a_console_to_end(kernel):
     assert kernel.ok(":quit").reply["payload"] == [{"source": "ask_exit", "keepkernel": False}]
+    for code in ("exit", "quit", "exit()", "quit();"):
+        assert "`:quit`" in kernel.fails(code).traceback
     assert kernel.ok("1 + 1").value == "2"
 
 

@@ -10,6 +10,7 @@ const NAMES: &[(&[&str], &str)] = &[
     (&["int", "float"], "numbers are converted with `value as i64`, and read from text with `text.parse::<i64>()`"),
     (&["getpass"], "a text that is not to be shown is read with `password(\"…\")`"),
     (&["null", "nil", "undefined"], "a value that may be missing is an `Option`: `None`, or `Some(value)`"),
+    (&["exit", "quit"], "a console is left with `:quit`; a notebook's kernel is shut down by the notebook"),
     (&["pass"], "a block without code is `{}`"),
     (&["dict"], "a dictionary is `std::collections::HashMap::from([(\"key\", 1)])`"),
 ];
