@@ -174,12 +174,13 @@ def play_lesson(notebook, cells):
 
 
 def take_lesson(folder, images):
-    """The lesson after its first interrupt."""
+    """The lesson after its first interrupt, with the picture of what has happened."""
     shutil.copy(lesson.NOTEBOOK, folder)
     with server(folder) as address, page(size=(1100, 1000)) as tab:
         notebook = Notebook(tab, address, lesson.NOTEBOOK.name, "simple lab")
-        for _, scenario, cell in play_lesson(notebook, lesson.cells()):
-            if scenario == "fork-run":
+        cells = lesson.cells()
+        for number, _, cell in play_lesson(notebook, cells):
+            if cells[number][1] == "timeline()":
                 break
         cell.evaluate("element => element.scrollIntoView({block: 'end'})")
         tab.wait_for_timeout(500)

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use crate::context::bound;
 use crate::current;
 use crate::error::{Exception, invalid_state, misuse};
 use crate::state::callback::Callback;
@@ -151,7 +152,7 @@ impl<T> Future<T> {
     /// Calls `function` on the loop in the turn after the future is done; in the next turn when it is done already.
     pub fn add_done_callback(&self, function: impl FnOnce() + 'static) {
         let name = std::any::type_name_of_val(&function);
-        self.cell().when_done(Rc::new(Callback::new(Box::new(function), name)));
+        self.cell().when_done(Rc::new(Callback::new(bound(Box::new(function)), name)));
     }
 
     /// A handle without the result's type, for lists and for [`wait`](fn@crate::wait).

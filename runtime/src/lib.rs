@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`], `visitors` | `state` (what loops and tasks
-//! consist of, `report` included) | `current` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
+//! consist of, `report` included) | `current`, `context` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
 //! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
 //! `input`, [`mod@display`], [`comm`] | `trace` | [`cell`].
 //! What each of Python's names is here stands in the README.
@@ -26,6 +26,7 @@
 pub mod cell;
 pub mod combine;
 pub mod comm;
+mod context;
 mod coroutine;
 mod current;
 pub mod display;
@@ -56,6 +57,7 @@ pub use combine::{
     as_completed, finally, gather, shield, timeout, timeout_at, wait, wait_for,
 };
 pub use comm::Comm;
+pub use context::{Context, ContextVar, Token, copy_context};
 pub use coroutine::Coroutine;
 pub use display::{clear_output, display, update_display};
 pub use error::{

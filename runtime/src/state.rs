@@ -18,6 +18,7 @@
 pub(crate) mod callback;
 pub(crate) mod cell;
 pub(crate) mod clock;
+pub(crate) mod context;
 pub(crate) mod core;
 pub(crate) mod engine;
 mod free;

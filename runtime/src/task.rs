@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 
 pub use any::{AnyTask, all_tasks, current_task};
 
+use crate::context::bound;
 use crate::coroutine::Coroutine;
 use crate::error::{Exception, misuse};
 use crate::state::callback::Callback;
@@ -202,7 +203,7 @@ impl<T> Task<T> {
     /// Calls `function` on the loop in the turn after the task ends; in the next turn when it has ended already.
     pub fn add_done_callback(&self, function: impl FnOnce() + 'static) {
         let name = std::any::type_name_of_val(&function);
-        self.cell().when_done(Rc::new(Callback::new(Box::new(function), name)));
+        self.cell().when_done(Rc::new(Callback::new(bound(Box::new(function)), name)));
     }
 
     /// A handle without the result's type, for lists of tasks. It does not count as somebody who reads the exception.

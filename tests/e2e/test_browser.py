@@ -85,9 +85,14 @@ def shown(cell):
 
 def test_the_lesson_in_jupyterlab(the_lesson):
     reference = lesson.reference()
-    for _, scenario, cell in browser.play_lesson(the_lesson, lesson.cells()):
+    cells = lesson.cells()
+    for number, scenario, cell in browser.play_lesson(the_lesson, cells):
         if scenario in reference and reference[scenario]["events"]:
             assert shown(cell) == [lesson.without_clock(text) for _, text in reference[scenario]["events"]], scenario
+        elif cells[number][1] == "timeline()":
+            image = the_lesson.output(cell).locator("img")
+            expect(image).to_be_visible()
+            assert image.evaluate("image => image.naturalWidth") > 600, "the figure cannot be drawn"
         elif scenario in ("fork-schedule", "stop-schedule", "long-schedule"):
             assert "<Task pending" in the_lesson.output(cell).inner_text()
     the_lesson.kernel_is("idle")

@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use super::EventLoop;
+use crate::context::bound;
 use crate::coroutine::callback_of;
 use crate::error::{RuntimeError, misuse};
 use crate::state::callback::Callback;
@@ -24,7 +25,7 @@ impl EventLoop {
     #[track_caller]
     pub fn call_soon(&self, function: impl FnOnce() + 'static) -> Handle {
         let name = std::any::type_name_of_val(&function);
-        self.soon(Callback::new(Box::new(function), name))
+        self.soon(Callback::new(bound(Box::new(function)), name))
     }
 
     #[track_caller]
@@ -43,7 +44,7 @@ impl EventLoop {
     #[track_caller]
     pub fn call_later(&self, delay: impl Seconds, function: impl FnOnce() + 'static) -> TimerHandle {
         let name = std::any::type_name_of_val(&function);
-        self.at(self.core.clock.now().after(delay.duration()), Callback::new(Box::new(function), name))
+        self.at(self.core.clock.now().after(delay.duration()), Callback::new(bound(Box::new(function)), name))
     }
 
     /// Calls `function` when [`time`](Self::time) has reached `when`.
@@ -53,7 +54,7 @@ impl EventLoop {
     #[track_caller]
     pub fn call_at(&self, when: f64, function: impl FnOnce() + 'static) -> TimerHandle {
         let name = std::any::type_name_of_val(&function);
-        self.at(Moment::at(when.duration()), Callback::new(Box::new(function), name))
+        self.at(Moment::at(when.duration()), Callback::new(bound(Box::new(function)), name))
     }
 
     #[track_caller]

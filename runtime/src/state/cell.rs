@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::callback::Callback;
+use super::context::Values;
 use super::core::Core;
 use super::key::Key;
 use super::record::Subject;
@@ -72,6 +73,8 @@ pub(crate) struct Rare {
     pub(crate) waiters: Vec<Waiter>,
     /// A task group will read the exception, whoever has a handle.
     pub(crate) grouped: bool,
+    /// The values of context variables that were set in it or that it was made with.
+    pub(crate) context: Option<Values>,
     /// What a shield waits for.
     pub(crate) shields: Option<Weak<AnyCell>>,
     /// What a gathering consists of.

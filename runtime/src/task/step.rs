@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::repr;
+use crate::context;
 use crate::current::{self, Stepping};
 use crate::error::{Exception, InTask, Kind};
 use crate::report::{Report, deliver};
@@ -24,6 +25,9 @@ pub(crate) fn admit(core: &Core, cell: Rc<AnyCell>) {
     core.check_closed();
     if !core.running.get() {
         core.schedule.set_time(core.clock.now());
+    }
+    if let Some(values) = context::inherited() {
+        cell.head.with_rare(|rare| rare.context = Some(values));
     }
     if core.sampler.wants(cell.head.number()) {
         record_birth(core, &cell);

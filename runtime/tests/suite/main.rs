@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod conformance;
+mod context;
 mod dropped;
 mod examples;
 mod harness;
