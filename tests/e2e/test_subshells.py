@@ -93,7 +93,6 @@ def test_it_sees_the_tasks_of_the_running_loop(kernel, subshell):
     kernel.ok("async fn patient() { sleep(60).await }\nensure_future(patient());")
     cell = driving(kernel)
     assert "patient" in str(guest(kernel, subshell, ":tasks").outputs)
-    assert guest(kernel, subshell, "all_tasks(None).len()").status in ("ok", "error")
     stop(kernel, subshell, cell)
 
 
