@@ -102,11 +102,7 @@ impl Figure<'_> {
         let entries = [
             (true, "running", "<rect class=\"run\" y=\"-6\" width=\"14\" height=\"12\" rx=\"1.5\"/>"),
             (often, "running now and then", "<rect class=\"often\" y=\"-6\" width=\"14\" height=\"12\" rx=\"1.5\"/>"),
-            (
-                has_ready,
-                "ready, but others run",
-                "<rect class=\"ready\" y=\"-3.5\" width=\"14\" height=\"7\" rx=\"1.5\"/>",
-            ),
+            (has_ready, "ready to run", "<rect class=\"ready\" y=\"-3.5\" width=\"14\" height=\"7\" rx=\"1.5\"/>"),
             (true, "waiting", "<path class=\"wait\" d=\"M0 0H14\"/>"),
             (forks, "starts a task", "<path class=\"fork\" d=\"M7 -7V0\"/><path class=\"head\" d=\"M7 7L3 0H11Z\"/>"),
             (joins, "ends a wait", "<path class=\"join\" d=\"M7 7V0\"/><path class=\"head\" d=\"M7 -7L3 0H11Z\"/>"),
