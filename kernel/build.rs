@@ -44,13 +44,14 @@ fn collect(workspace: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// A manifest without what only tests need, and without the kernel as a member.
+/// A manifest without what only tests need, and without the kernel as a member and what its packages are built like.
 fn for_the_runtime(manifest: &str) -> String {
     let mut kept = String::new();
     let mut keep = true;
     for line in manifest.lines() {
         if line.starts_with('[') {
-            keep = !matches!(line, "[dev-dependencies]" | "[[bench]]" | "[[test]]" | "[[example]]");
+            keep = !matches!(line, "[dev-dependencies]" | "[[bench]]" | "[[test]]" | "[[example]]")
+                && !line.starts_with("[profile.");
         }
         if keep {
             kept.push_str(&line.replace("\"kernel\", \"kernel/assist\", ", ""));

@@ -143,6 +143,13 @@ class Notebook:
         """Presses a button of the toolbar."""
         self.panel.locator(f'[data-jp-item-name="{button}"]').click()
 
+    def restart(self):
+        """Presses ⟳, confirms, and waits until the server has done it."""
+        self.press("restart")
+        with self.tab.expect_response(re.compile(r"/api/kernels/[^/]+/restart")):
+            self.tab.locator(".jp-Dialog button.jp-mod-accept").click()
+        self.kernel_is("idle")
+
     def restart_and_run_all(self):
         """Presses ⏩, and confirms."""
         self.press("restart-and-run")

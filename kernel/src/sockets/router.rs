@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! 1. Messages of one client come in its order, and leave in the order in which they were sent.
-//! 2. The newest connection of an identity is the client: who comes back gets the replies to what was asked before.
+//! 2. Of the connections of an identity, the client is the one that was made or has spoken last: who comes back gets the
+//!    replies to what was asked before, and a connection that is only left over takes none away.
 //! 3. No client is waited for. One that is hopelessly behind is disconnected.
 
 use std::cell::{Cell, RefCell};
@@ -117,9 +118,10 @@ impl Reception {
         }
     }
 
-    async fn read(&self, identity: &Bytes, mut reader: Reader) -> io::Result<()> {
+    async fn read(&self, identity: &Bytes, backlog: &Rc<Backlog>, mut reader: Reader) -> io::Result<()> {
         loop {
             let message = read_message(identity, &mut reader).await?;
+            self.clients.borrow_mut().insert(identity.clone(), Rc::clone(backlog));
             // An error means that the kernel is ending.
             let _ = self.messages.send(message);
         }
@@ -149,10 +151,10 @@ impl Serve for Reception {
     async fn serve(&self, peer: Peer) {
         let identity = self.identity_of(&peer);
         let backlog = Rc::<Backlog>::default();
-        // An earlier connection of this identity gets nothing any more, but is not closed: its peer would come back at
-        // once, and be the newest. Jupyter's server leaves such connections open when a browser has come back.
+        // An earlier connection of this identity is not closed: its peer would come back at once, and be the newest.
+        // Jupyter's server leaves such connections open when a browser has come back.
         self.clients.borrow_mut().insert(identity.clone(), Rc::clone(&backlog));
-        peer.attend(&backlog, async |reader| self.read(&identity, reader).await).await;
+        peer.attend(&backlog, async |reader| self.read(&identity, &backlog, reader).await).await;
         let mut clients = self.clients.borrow_mut();
         if clients.get(&identity).is_some_and(|known| Rc::ptr_eq(known, &backlog)) {
             clients.remove(&identity);

@@ -104,11 +104,15 @@ fn who_has_been_replaced_is_left_alone() {
         router.receiver.next().await.expect("a message");
         router.sender.send(&["a".into(), "reply".into()]);
         assert_eq!(receive(&mut newest).await, "reply");
-        // What it sends still comes: so it was not disconnected, which would have made it come back as the newest.
+        // It was not disconnected, which would have made it come back as the newest: what it asks is answered.
         send(&mut earlier, &["third"]).await;
         assert_eq!(router.receiver.next().await.expect("a message"), ["a", "third"]);
-        router.sender.send(&["a".into(), "another".into()]);
-        assert_eq!(receive(&mut newest).await, "another");
+        router.sender.send(&["a".into(), "to the third".into()]);
+        assert_eq!(receive(&mut earlier).await, "to the third");
+        send(&mut newest, &["fourth"]).await;
+        router.receiver.next().await.expect("a message");
+        router.sender.send(&["a".into(), "to the fourth".into()]);
+        assert_eq!(receive(&mut newest).await, "to the fourth");
     });
 }
 
