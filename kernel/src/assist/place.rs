@@ -22,7 +22,6 @@ pub(super) enum Place {
 pub(super) fn place(text: &str, at: usize, is_name: impl Fn(&str) -> bool) -> Place {
     let segments = magics::segments(text, is_name).unwrap_or_default();
     let mut code = text.to_owned();
-    let mut here = None;
     for segment in segments {
         let Segment::Command(line) = segment else { continue };
         let whole = line.name.start - line.sigil.text().len()..line.argument.end.max(line.name.end);
@@ -44,7 +43,6 @@ pub(super) fn place(text: &str, at: usize, is_name: impl Fn(&str) -> bool) -> Pl
         for blank in [whole.start..kept.start, kept.end..whole.end] {
             code.replace_range(blank.clone(), &blanks(&text[blank]));
         }
-        here = here.or(is_here.then_some(()));
     }
     if is_code(&code, at) { Place::Code(code) } else { Place::Other }
 }
