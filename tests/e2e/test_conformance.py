@@ -16,7 +16,7 @@ class Boucle(jupyter_kernel_test.KernelTests):
     file_extension = ".rs"
     code_hello_world = 'println!("hello, world");'
     code_stderr = 'eprintln!("trouble");'
-    completion_samples = [{"text": "get_event_l"}]
+    completion_samples = [{"text": ":versi", "matches": {":version"}}, {"text": "get_event_l"}]
     complete_code_samples = ["1 + 1", "fn f() {}", "let text = \"{\";", "println!(\"{}\", 1);", "// {", ":vars", "#[derive(Debug)]\nstruct S;"]
     incomplete_code_samples = ["fn f() {", "let text = \"begun", "/* begun", "f(1,", "match 1 {\n    1 =>", "println!(\"{}\",", "r#\"begun\""]
     invalid_code_samples = ["fn f() }", "let = 1;", "1 + / 2"]
@@ -49,10 +49,7 @@ class Welcome(jupyter_kernel_test.IopubWelcomeTests):
 NAMES = [(suite, name) for suite in (Boucle, Welcome) for name in unittest.defaultTestLoader.getTestCaseNames(suite)]
 
 
-@pytest.mark.parametrize("suite, name", [
-    pytest.param(suite, name, id=name, marks=pytest.mark.xfail(name == "test_inspect", reason="inspection is not there yet", strict=False))
-    for suite, name in NAMES
-])
+@pytest.mark.parametrize("suite, name", NAMES, ids=[name for _, name in NAMES])
 def test_the_suite_passes(installation, session_mark, monkeypatch, suite, name):
     monkeypatch.setenv(processes.MARK, session_mark)
     result = unittest.TestResult()
