@@ -625,6 +625,7 @@ mod tests {
                 "for()in 0..||n{}",
                 "||let y=5||{}",
                 "||///\nlet _={}",
+                "n!(\"\"r#\"\")",
             ] {
                 check(text);
             }

@@ -40,13 +40,16 @@ pub(crate) fn lexeme(code: &str, at: usize) -> Lexeme {
     match code.as_bytes()[at] {
         b'/' if rest.starts_with("//") => Lexeme::Comment(rest.find('\n').unwrap_or(rest.len())),
         b'/' if rest.starts_with("/*") => or_unfinished(block_comment(rest), Lexeme::Comment),
-        b'"' => or_unfinished(string(rest), Lexeme::String),
+        b'"' => or_unfinished(string(rest).map(|end| with_suffix(rest, end)), Lexeme::String),
         b'r' | b'b' | b'c' if !continues_identifier(&code[..at]) => match raw_string(rest) {
             Raw::None => Lexeme::Other(1),
-            Raw::Whole(length) => Lexeme::String(length),
+            Raw::Whole(length) => Lexeme::String(with_suffix(rest, length)),
             Raw::Open => Lexeme::Unfinished,
         },
-        b'\'' => Lexeme::Quote(character(rest)),
+        b'\'' => match character(rest) {
+            1 => Lexeme::Quote(1),
+            length => Lexeme::Quote(with_suffix(rest, length)),
+        },
         open @ (b'(' | b'[' | b'{') => Lexeme::Open(open),
         close @ (b')' | b']' | b'}') => Lexeme::Close(close),
         _ => Lexeme::Other(rest.chars().next().map_or(1, char::len_utf8)),
@@ -55,6 +58,16 @@ pub(crate) fn lexeme(code: &str, at: usize) -> Lexeme {
 
 fn continues_identifier(before: &str) -> bool {
     before.ends_with(|c: char| c == '_' || c.is_alphanumeric())
+}
+
+/// The length of a literal with the name that follows it at once: that belongs to it, and begins nothing of its own.
+fn with_suffix(text: &str, length: usize) -> usize {
+    let behind = &text[length..];
+    if behind.starts_with(|c: char| c == '_' || c.is_alphabetic()) {
+        length + behind.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(behind.len())
+    } else {
+        length
+    }
 }
 
 fn block_comment(text: &str) -> Option<usize> {

@@ -81,7 +81,8 @@ fn of_line(line: &str, message: &str) -> Option<&'static str> {
     if let Some((_, advice)) = LINES.iter().find(|(begins, _)| begins.contains(&first)) {
         return Some(advice);
     }
-    let opens_block = ["for", "while", "if", "else", "elif", "match", "with"].contains(&first) && line.ends_with(':');
+    let opens_block = ["for", "while", "if", "else", "elif", "match", "with"].contains(&first);
+    let opens_block = opens_block && (line.ends_with(':') || message == "expected `{`, found `:`");
     match () {
         () if opens_block => Some("a block stands in braces: `for i in 0..3 { … }`, `if n > 1 { … } else { … }`"),
         () if words.contains(&"elif") => Some("`elif` is written `else if`"),
