@@ -249,3 +249,17 @@ def test_a_new_notebook_from_the_launcher(servers, tab):
     tab.keyboard.type("6 * 7")
     tab.keyboard.press("Shift+Enter")
     expect(tab.locator(".jp-OutputArea-output").first).to_have_text("42")
+
+
+@BOTH
+def test_completion(open_notebook, tab, front_end):
+    """Tab offers the names of the session, and Enter takes one."""
+    notebook = open_notebook("let important_words = 2;\nlet important_numbers = 3;", "", front_end=front_end)
+    notebook.prompt(notebook.run(0), "[1]:")
+    cell = notebook.type(1, "impor")
+    tab.keyboard.press("Tab")
+    offered = tab.locator(".jp-Completer:visible")
+    expect(offered).to_contain_text("important_numbers")
+    expect(offered).to_contain_text("important_words")
+    tab.keyboard.press("Enter")
+    expect(cell.locator(".cm-content")).to_contain_text("important_")
