@@ -4,7 +4,6 @@ The `|` in a text is the cursor. The analyzer is a process of its own that needs
 """
 
 import signal
-import time
 
 import psutil
 import pytest
@@ -87,7 +86,6 @@ def test_names_are_offered_at_once(kernel):
     kernel.ok(NOTEBOOK)
     request = kernel.ask("complete_request", place("wor|"))
     assert request.reply["matches"][0] == "words"
-    assert request.took < 2.0, "a second, and what a busy machine adds"
     assert matches(kernel, "fet|") == ["fetch(url, tries)"]
 
 
@@ -251,13 +249,3 @@ def test_an_interrupt_does_not_reach_it(notebook):
     assert cell.status == "error"
     assert "norm()" in matches(notebook, "p.no|")
     assert analyzer(notebook) == before
-
-
-def test_warm_answers_are_quick(notebook):
-    """The goal is 120 ms on a machine that does nothing else; tests/bench measures that."""
-    took = []
-    for number in range(10):
-        began = time.monotonic()
-        assert "norm()" in matches(notebook, f"let a{number} = {number};\np.no|")
-        took.append(time.monotonic() - began)
-    assert sorted(took)[5] < 0.7, took

@@ -202,8 +202,8 @@ def test_a_marker_that_is_no_block_is_only_text(kernel, text):
 
 
 def test_a_thread_shows_something_when_no_cell_runs(kernel):
-    first = kernel.ok("std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_secs(1)); display(\"late\"); });")
-    assert first.took < 0.9 and not first.shown
+    first = kernel.ok("std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_secs(3)); display(\"late\"); });")
+    assert not first.shown
     kernel.strict = False
     kernel.wait_for(lambda: first.shown)
     assert first.shown == ['"late"']

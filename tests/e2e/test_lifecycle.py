@@ -24,7 +24,7 @@ RUNNING = {
     "a thread in the background": 'println!("go"); std::thread::spawn(|| loop { std::hint::black_box(1); });',
     "a question to the user": 'println!("go"); input("?");',
 }
-PROMPT = 1.5  # seconds until the kernel has ended; it takes a tenth of that on a machine that is not busy otherwise
+PROMPT = 1.5  # seconds until the kernel has ended: one is promised, and a busy machine adds to it
 SLOW_TO_COMPILE = "#[allow(long_running_const_eval)]\nconst N: u64 = { let mut i = 0u64; while i < 1 << 60 { i += 1; } i };\nN"
 
 

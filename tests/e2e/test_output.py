@@ -2,23 +2,22 @@
 
 import pytest
 
-SOON = 0.5  # seconds; the kernel wants 50 ms
-
 
 def test_a_partial_line_arrives_while_the_cell_blocks(kernel):
     request = kernel.submit('print!(".");\nstd::thread::sleep(std::time::Duration::from_secs(2));\nprintln!("!");')
-    at = kernel.printed(request, ".")
-    assert request.text() == "." and at - request.started < SOON
+    kernel.printed(request, ".")
+    # Had it waited for the next newline, it would have come with it.
+    assert request.text() == "." and not request.done
     kernel.done(request)
     assert request.text() == ".!\n"
 
 
 def test_a_partial_line_arrives_while_the_loop_waits(kernel):
     request = kernel.submit('print!("a");\nsleep(1).await;\nprint!("b");\nsleep(1).await;')
-    first = kernel.printed(request, "a")
-    second = kernel.printed(request, "b")
+    kernel.printed(request, "a")
+    assert request.text() == "a"
+    kernel.printed(request, "b")
     assert not request.done
-    assert abs(second - first - 1.0) < 0.15
     kernel.done(request)
     assert request.text() == "ab"
 
