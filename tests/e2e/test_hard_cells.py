@@ -11,6 +11,8 @@ VALUES = {
     "an optimized loop in generic code": (["%%opt 3\nfn sum<T>(n: T) -> T where std::ops::Range<T>: Iterator<Item = T>, T: Default + Copy + std::ops::AddAssign { let mut s = T::default(); for i in T::default()..n { s += i; } s }\n(sum(10u16), sum(9000u64))"], "(45, 40495500)"),
     "optimized loops to the end of their types": (["%%opt 2\nlet (mut n, mut s) = (0u32, 0u64); for _ in u16::MIN..=u16::MAX { n += 1 } for i in u64::MAX - 5000..=u64::MAX { s ^= i } for i in 5..=3u8 { n += u32::from(i) } (n, s)"], "(65536, 18446744073709546615)"),
     "an optimized loop that is left": (["%%opt 3\nlet mut n = 0; 'out: for i in 0..10 { for j in 0..10_000 { if j > 5000 { continue 'out } if i == 3 { break 'out } n += 1; } } n"], "15003"),
+    "a variable that is moved into one of its name": (['let s = String::from("a"); let (s, n) = (s, 1);', "(s, n)"], '("a", 1)'),
+    "a variable of an earlier cell that is moved into one of its name": (['let s = String::from("a");', "let s = Some(s); let s = s;", "s"], 'Some("a")'),
     "a variable that is moved and set anew": (['let mut s = String::from("a");', 's = s + "b";', "s"], '"ab"'),
     "a variable that is moved, and set anew in the same cell": (['let mut s = String::from("a"); drop(s); s = String::from("b"); s', "s"], '"b"'),
     "a variable that gets its value later": (["let x; if true { x = 1 } else { x = 2 } x"], "1"),

@@ -299,9 +299,13 @@ impl Writer<'_> {
     }
 
     fn stores(&mut self, sites: &[u32]) {
-        // The latest of several variables of one name comes first: the first one stored in a run is the one kept.
-        for &site in sites.iter().rev() {
+        // The latest of several variables of one name comes first: the first one stored in a run is the one kept. What it
+        // hides here cannot be stored at all.
+        for (index, &site) in sites.iter().enumerate().rev() {
             let name = &self.sites[site as usize].name;
+            if sites[index + 1..].iter().any(|&later| self.sites[later as usize].name == *name) {
+                continue;
+            }
             let raw = raw(name);
             let value = match self.layout.modes.get(&site).unwrap_or(&SiteMode::Keep) {
                 SiteMode::Keep => raw,

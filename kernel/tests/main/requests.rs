@@ -54,7 +54,7 @@ fn each_request_gets_a_complete_reply() {
         ];
         let shown = ask_all(&mut client.shell, &requests).await;
         expect![[r#"
-            complete_request -> {"cursor_end":2,"cursor_start":2,"matches":[],"metadata":{},"status":"ok"}
+            complete_request -> {"cursor_end":2,"cursor_start":2,"matches":[],"metadata":{"_jupyter_types_experimental":[]},"status":"ok"}
             inspect_request -> {"data":{},"found":false,"metadata":{},"status":"ok"}
             history_request -> {"history":[],"status":"ok"}
             comm_info_request -> {"comms":{},"status":"ok"}
