@@ -10,7 +10,7 @@ import struct
 import zlib
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 import browser
 import conftest
@@ -263,3 +263,59 @@ def test_completion(open_notebook, tab, front_end):
     expect(offered).to_contain_text("important_words")
     tab.keyboard.press("Enter")
     expect(cell.locator(".cm-content")).to_contain_text("important_")
+
+
+def test_completion_of_fields_and_methods(open_notebook, tab):
+    """What only an analyzer knows, once it is ready; the first answers come without it."""
+    notebook = open_notebook("struct Point { height: f64 }\nimpl Point { fn half_height(&self) -> f64 { self.height / 2.0 } }\nlet p = Point { height: 3.0 };", "")
+    notebook.prompt(notebook.run(0), "[1]:")
+    notebook.type(1, "p.h")
+    offered = tab.locator(".jp-Completer:visible")
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        with contextlib.suppress(TimeoutError):
+            offered.wait_for(timeout=browser.SECONDS)
+            break
+    expect(offered).to_contain_text("height")
+    expect(offered).to_contain_text("half_height()")
+
+
+def test_help_beside_the_code(open_notebook, tab):
+    """Shift-Tab shows what a name is, and its documentation."""
+    notebook = open_notebook("/// Twice as much, in meters.\nfn twice(x: f64) -> f64 { 2.0 * x }", "")
+    notebook.prompt(notebook.run(0), "[1]:")
+    notebook.type(1, "twice")
+    tab.keyboard.press("Shift+Tab")
+    tooltip = tab.locator(".jp-Tooltip:visible")
+    expect(tooltip).to_contain_text("fn twice(x: f64) -> f64")
+    expect(tooltip).to_contain_text("Twice as much, in meters.")
+
+
+@BOTH
+def test_a_cell_asks_for_a_line(open_notebook, tab, front_end):
+    notebook = open_notebook('let name = input("Your name? ");\nprintln!("Hello, {name}!");', 'password("Secret? ").len()', front_end=front_end)
+    cell = notebook.run(0)
+    expect(cell.locator(".jp-Stdin-prompt")).to_contain_text("Your name?")
+    cell.locator(".jp-Stdin-input").fill("Ada")
+    tab.keyboard.press("Enter")
+    notebook.prompt(cell, "[1]:")
+    expect(notebook.output(cell).last).to_contain_text("Hello, Ada!")
+    cell = notebook.run(1)
+    box = cell.locator(".jp-Stdin-input")
+    assert box.get_attribute("type") == "password"
+    box.fill("1234")
+    tab.keyboard.press("Enter")
+    notebook.prompt(cell, "[2]:")
+    expect(notebook.output(cell).last).to_have_text("4")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_the_timeline_is_drawn(open_notebook, theme):
+    notebook = open_notebook(
+        'async fn fetch(n: u64) -> u64 { sleep(n as f64 / 10.0).await; n }\nstart_timer();\nlet all = gather((1..=3).map(fetch)).await;', "timeline()", theme=theme)
+    notebook.prompt(notebook.run(0), "[1]:")
+    cell = notebook.run(1)
+    notebook.prompt(cell, "[2]:")
+    image = notebook.output(cell).locator("img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") > 600
