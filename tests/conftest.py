@@ -50,6 +50,11 @@ class Installation:
         return self.program.with_name("boucle-assist")
 
     @property
+    def private_jupyter(self):
+        """What `./install.sh` brings where there is no JupyterLab; there need not be one."""
+        return self.prefix / "share/boucle/venv/bin/jupyter"
+
+    @property
     def build(self):
         """cargo's options and environment with which nothing is compiled that this installation was built from."""
         if self.output is None:
