@@ -318,3 +318,7 @@ fn contents(folder: &Path) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
         .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), fs::read(entry.path())?))))
         .collect()
 }
+
+#[cfg(test)]
+#[path = "runtime_tests.rs"]
+mod tests;

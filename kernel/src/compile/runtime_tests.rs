@@ -1,0 +1,30 @@
+//! Tests of the sources that the kernel carries along.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// The packages of a lock file.
+fn locked(text: &str) -> BTreeSet<(String, String)> {
+    let lock: toml::Table = text.parse().expect("a lock file");
+    let field = |package: &toml::Value, name| package[name].as_str().expect("text").to_owned();
+    let packages = lock["package"].as_array().expect("packages").iter();
+    packages.map(|package| (field(package, "name"), field(package, "version"))).collect()
+}
+
+#[test]
+fn the_lock_file_names_what_the_runtime_needs_and_little_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workspace = extract(folder.path()).expect("sources");
+    let read = || fs::read_to_string(workspace.join("Cargo.lock")).expect("a lock file");
+    let ours = locked(&read());
+    let toolchain = Toolchain::find().expect("a toolchain");
+    // Writes a lock file as it should be, from this one.
+    let asked = cargo(&toolchain, &workspace).args(["metadata", "--offline", "--format-version=1"]).output();
+    let asked = asked.expect("cargo starts");
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    let needed = locked(&read());
+    assert!(needed.is_subset(&ours), "cargo had to choose versions: {:?}", needed.difference(&ours));
+    // What only another feature of a crate needs, which nobody here has, is not worth finding out.
+    assert!(ours.len() <= needed.len() + 5, "not needed: {:?}", ours.difference(&needed));
+}
