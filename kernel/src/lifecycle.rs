@@ -2,18 +2,21 @@
 
 use std::env;
 use std::io;
-use std::os::unix::process::parent_id;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, PidfdFlags, getppid, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::engine::Interrupter;
 
-/// How often the parent is looked for; as often as ipykernel does.
+/// How often the parent is looked for where the system cannot tell of its end; as often as ipykernel does.
 const PARENT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the ■ button does, from anywhere.
@@ -142,19 +145,32 @@ impl Signals {
 /// Ends the kernel when the process that has started it is gone: a front end that was killed
 /// sends no `shutdown_request`. Does nothing when no Jupyter front end is the parent.
 pub(crate) async fn watch_parent(stop: Stop) {
+    // Our own parent may be a wrapper around the kernel rather than `JPY_PARENT_PID`, so what counts is that it ends.
+    let Some(parent) = getppid() else { return };
     // A kernel started by hand, or by process 1 (in a container), has no parent to lose.
-    let parent = parent_id();
-    if env::var_os("JPY_PARENT_PID").is_none() || parent == 1 {
+    if env::var_os("JPY_PARENT_PID").is_none() || parent.is_init() {
         return;
     }
-    let mut ticks = interval(PARENT_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Our own parent may be a wrapper around the kernel rather than `JPY_PARENT_PID`, so what
-    // counts is that it changes.
-    while parent_id() == parent {
-        ticks.tick().await;
+    match end_of(parent) {
+        // If it has ended before, the descriptor may be that of another process.
+        Ok(end) if getppid() == Some(parent) => drop(end.readable().await),
+        Ok(_) => {}
+        Err(_) => {
+            let mut ticks = interval(PARENT_INTERVAL);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while getppid() == Some(parent) {
+                ticks.tick().await;
+            }
+        }
     }
     stop.request("the process that started it is gone");
+}
+
+/// Readable when a process has ended.
+fn end_of(process: Pid) -> io::Result<AsyncFd<OwnedFd>> {
+    let descriptor = pidfd_open(process, PidfdFlags::empty())?;
+    // SAFETY: the `AsyncFd` owns the descriptor, which is valid, and never gives it away.
+    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub use crate::input::{Asker, Prompt, set_asker};
 pub use crate::interrupt::checkpoint;
 pub use crate::place::set_names as name_places;
 pub use crate::trace::record_timeline;
+pub use crate::rest::watch_rest;
 pub use crate::visitors::{knock, welcome};
 pub use debug::{debug, debug_place};
 pub use measure::measure;

@@ -17,7 +17,7 @@
 //! assert_eq!(event_loop.run_until_complete(long), "long");
 //! ```
 //!
-//! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`], `visitors` | `state` (what loops and tasks
+//! Layers, each using only those before it: `thread_id`, `place`, [`error`], [`interrupt`], `visitors`, `rest` | `state` (what loops and tasks
 //! consist of, `report` included) | `current`, `context` | `coroutine`, `task` | `driver`, `time`, `event_loop` | `iterate`,
 //! [`futures`] | [`combine`], [`sync`] | `threads`, [`streams`], [`subprocess`], [`signal`] | `timer` |
 //! `input`, [`mod@display`], [`comm`] | `trace` | [`cell`].
@@ -39,6 +39,7 @@ pub mod interrupt;
 mod iterate;
 mod place;
 mod report;
+mod rest;
 pub mod signal;
 mod state;
 pub mod streams;

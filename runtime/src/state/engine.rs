@@ -17,6 +17,7 @@ use tokio::time::{advance, pause, resume};
 
 use super::outside::Reactor;
 use super::process;
+use crate::rest;
 
 thread_local! {
     static ENGINE: RefCell<Option<Rc<Engine>>> = const { RefCell::new(None) };
@@ -125,10 +126,12 @@ fn before_sleep() {
             engine.time.set(Time::Flowing);
         }
     });
+    rest::changes();
 }
 
 /// tokio calls this when the thread has waited.
 fn after_sleep() {
+    rest::changes();
     with_engine(|engine| {
         if engine.time.get() == Time::Flowing {
             pause();

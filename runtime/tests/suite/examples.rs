@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::limited;
 
 /// What only generated code, macros and the worker call.
-const PLUMBING: [&str; 10] = [
+const PLUMBING: [&str; 11] = [
     "cell",
     "cell.rs",
     "comm/table.rs",
@@ -18,6 +18,7 @@ const PLUMBING: [&str; 10] = [
     "error/hook.rs",
     "interrupt/signal.rs",
     "place.rs",
+    "rest.rs",
     "visitors.rs",
 ];
 

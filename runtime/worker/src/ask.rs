@@ -1,13 +1,13 @@
 //! Passes on what cells, their tasks and their threads ask the user. Installed by `main`; `control` hears the answers.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 use asyncio::cell::{Asker, Prompt, set_asker};
 use boucle_wire::{FromWorker, Question};
 
 use crate::control::Kernel;
+use crate::flush::flush;
 
 /// Sends everything that this process asks to the kernel, each behind all that was printed before it.
 pub(crate) fn tell(kernel: Kernel) {
@@ -21,7 +21,7 @@ struct Front {
 
 impl Asker for Front {
     fn ask(&self, question: Prompt) -> u64 {
-        let _ = io::stdout().flush();
+        flush();
         let (prompt, secret) = (question.prompt().to_owned(), question.is_secret());
         let number = self.kernel.questions().add(question);
         let question = Question { cell: self.kernel.jobs().current(), number, prompt, secret };

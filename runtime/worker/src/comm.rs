@@ -1,18 +1,17 @@
 //! What happens to comms, between the kernel and the code of cells. Installed by `main`; `run` delivers.
 
-use std::io::{self, Write};
-
 use asyncio::comm::{Event, Kind, Message, set_link};
 use boucle_wire::{Buffer, CommEvent, CommKind, FrameError, FromWorker, MAX_FRAME};
 use serde_json::Value;
 
 use crate::control::Kernel;
+use crate::flush::flush;
 
 /// Sends what cells do to their comms to the kernel, each behind all that was printed before it.
 pub(crate) fn tell(kernel: Kernel) {
     set_link(move |event| {
         let frame = FromWorker::Comm(encode(event)?);
-        let _ = io::stdout().flush();
+        flush();
         match kernel.send(&frame) {
             Err(FrameError::TooLarge(length)) => {
                 Err(format!("this message has {length} bytes, and {MAX_FRAME} are the most"))

@@ -12,6 +12,7 @@
 mod ask;
 mod comm;
 mod control;
+mod flush;
 mod frames;
 mod jobs;
 mod limits;
@@ -42,7 +43,7 @@ fn serve() -> Result<Infallible, Box<dyn std::error::Error>> {
     asyncio::interrupt::set_cell_thread();
     asyncio::interrupt::assume_external_source();
     places::install_panic_hook(kernel.clone());
-    run::flush_while_cells_run(kernel.clone());
+    flush::start(kernel.clone());
     show::tell(kernel.clone());
     ask::tell(kernel.clone());
     comm::tell(kernel.clone());

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use asyncio::cell::{Failed, Scope};
@@ -11,10 +10,8 @@ use asyncio::error::Exception;
 use boucle_wire::{Done, Failure, FrameError, FromWorker, Library, Run, Stored, TaskRow, Work};
 
 use crate::control::Kernel;
+use crate::flush::flush;
 use crate::{comm, frames, load, places};
-
-/// How often stdout is flushed while a cell runs: a line that has only been begun appears after this time.
-const FLUSH_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs a cell, or what a message of a comm asks for, to its end, and tells the kernel how it ended.
 ///
@@ -73,11 +70,6 @@ pub(crate) fn interrupted(cell: u64) -> Done {
     Done { cell, failure: Some(describe(Box::new(asyncio::KeyboardInterrupt))), ..Done::default() }
 }
 
-/// Writes what stdout still holds. When it is closed, so be it.
-fn flush() {
-    let _ = io::stdout().flush();
-}
-
 /// The processor time that this process has used.
 fn processor_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -125,18 +117,6 @@ fn describe(payload: Box<dyn Any + Send>) -> Failure {
     // Dropping a payload can panic; that must not end the worker.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
     Failure { name, message, location, causes: Vec::new(), frames: frames::located(&addresses) }
-}
-
-/// Flushes stdout while cells run, so that `print!` without a line break is seen.
-pub(crate) fn flush_while_cells_run(kernel: Kernel) {
-    let flush = move || loop {
-        kernel.jobs().wait_for_run();
-        thread::sleep(FLUSH_EVERY);
-        // Waits while the cell holds the lock, as it must.
-        let _ = io::stdout().flush();
-    };
-    // Without this thread partial lines come late, and nothing else is amiss.
-    let _ = thread::Builder::new().name("boucle-flush".into()).spawn(flush);
 }
 
 /// Tells the user, on stderr.

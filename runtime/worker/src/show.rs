@@ -1,19 +1,18 @@
 //! Tells the kernel what cells, their tasks and their threads show. Installed by `main`.
 
-use std::io::{self, Write};
-
 use asyncio::display::{Content, Event, MimeBundle, set_sink};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boucle_wire::{FrameError, FromWorker, MAX_FRAME, Role, Show};
 
 use crate::control::Kernel;
+use crate::flush::flush;
 use crate::run::complain;
 
 /// Sends everything that this process shows to the kernel, each behind all that was printed before it.
 pub(crate) fn tell(kernel: Kernel) {
     set_sink(move |event| {
-        let _ = io::stdout().flush();
+        flush();
         let sent = match event {
             Event::Result(bundle) => kernel.ask(&show(Role::Result, bundle)),
             Event::Display { bundle, id } => kernel.ask(&show(Role::Display(id), bundle)),
