@@ -25,6 +25,7 @@ use crate::dispatch::{Channel, Running, receive, shell};
 use crate::engine::{Engine, SharedEngine};
 use crate::error::catch_panic;
 use crate::handlers::Context;
+use crate::handlers::usage::Usage;
 use crate::history::History;
 use crate::lifecycle::{Interrupt, Signals, Stop, leave_sigint_to_the_kernel, watch_parent};
 use crate::protocol::connection::{Connection, ConnectionError};
@@ -111,6 +112,7 @@ async fn serve(connection: Connection) -> Result<(), KernelError> {
         comms,
         subshells,
         assistant,
+        usage: Usage::default(),
     });
     let running = Running::default();
     let channel = |router: Router| -> (Channel, mpsc::UnboundedReceiver<Incoming>) {

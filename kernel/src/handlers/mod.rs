@@ -6,6 +6,7 @@ mod comm;
 pub(crate) mod execute;
 mod history;
 mod kernel_info;
+pub(crate) mod usage;
 
 use boucle_wire::CommKind;
 use serde_json::{Value, json};
@@ -18,10 +19,11 @@ use crate::history::History;
 use crate::lifecycle::{Interrupt, Stop};
 use crate::protocol::connection::Connection;
 use crate::protocol::incoming::Incoming;
-use crate::protocol::request::{Request, Shutdown, Subshell};
+use crate::protocol::request::{Debug, Request, Shutdown, Subshell};
 use crate::publish::Publisher;
 use crate::stdin::Stdin;
 use crate::subshells::Subshells;
+use usage::Usage;
 
 /// What handlers may use besides the request.
 pub(crate) struct Context {
@@ -34,6 +36,7 @@ pub(crate) struct Context {
     pub(crate) comms: Comms,
     pub(crate) subshells: Subshells,
     pub(crate) assistant: Assistant,
+    pub(crate) usage: Usage,
 }
 
 /// Answers every request but `execute_request`s on shell, also while cells run. `None` means that the message gets no
@@ -68,6 +71,8 @@ pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &P
         Request::ListSubshell => json!({ "status": "ok", "subshell_id": context.subshells.list() }),
         Request::Connect => connect(&context.connection),
         Request::Interrupt => interrupt(context),
+        Request::Usage => context.usage.reply().await,
+        Request::Debug(request) => no_debugger(request),
         Request::Shutdown(request) => shutdown(request, context, publisher),
         Request::Execute(_) => not_here(),
         Request::InputReply(_) | Request::Unknown => return ignore(&incoming.msg_type),
@@ -77,6 +82,19 @@ pub(crate) async fn answer(incoming: &Incoming, context: &Context, publisher: &P
 fn interrupt(context: &Context) -> Value {
     context.interrupt.press();
     json!({ "status": "ok" })
+}
+
+/// There is no debugger, which `kernel_info` says. A client that asks all the same waits for an answer in a debugger's terms.
+fn no_debugger(request: &Debug) -> Value {
+    let text = format!("this kernel has no debugger, so it cannot do `{}`", request.command);
+    let mut reply = ErrorReport::plain("NotSupported", text.as_str()).reply();
+    reply["type"] = "response".into();
+    reply["seq"] = 0.into();
+    reply["request_seq"] = request.seq.into();
+    reply["command"] = request.command.as_str().into();
+    reply["success"] = false.into();
+    reply["message"] = text.into();
+    reply
 }
 
 /// Only asks for the end: `kernel` waits for this reply to be sent.

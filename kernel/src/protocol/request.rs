@@ -23,6 +23,8 @@ pub(crate) enum Request {
     DeleteSubshell(Subshell),
     ListSubshell,
     Interrupt,
+    Usage,
+    Debug(Debug),
     Shutdown(Shutdown),
     /// What the user has typed; on the stdin channel only.
     InputReply(InputReply),
@@ -143,6 +145,14 @@ pub(crate) struct Subshell {
     pub(crate) subshell_id: String,
 }
 
+/// The content of a `debug_request`: a request of the Debug Adapter Protocol.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Debug {
+    pub(crate) seq: i64,
+    pub(crate) command: String,
+}
+
 /// The content of a `shutdown_request`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -177,6 +187,8 @@ impl Request {
             "delete_subshell_request" => Self::DeleteSubshell(read(content)?),
             "list_subshell_request" => Self::ListSubshell,
             "interrupt_request" => Self::Interrupt,
+            "usage_request" => Self::Usage,
+            "debug_request" => Self::Debug(read(content)?),
             "shutdown_request" => Self::Shutdown(read(content)?),
             "input_reply" => Self::InputReply(read(content)?),
             _ => Self::Unknown,
@@ -243,7 +255,7 @@ mod tests {
             r#"{"code":5}"#,
             expect!["invalid type: integer `5`, expected a string at line 1 column 9"],
         );
-        check("debug_request", r#"{"seq":1}"#, expect!["Unknown"]);
+        check("novel_request", r#"{"seq":1}"#, expect!["Unknown"]);
         check("kernel_info_request", "null", expect!["KernelInfo"]);
     }
 

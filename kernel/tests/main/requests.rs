@@ -49,6 +49,7 @@ fn each_request_gets_a_complete_reply() {
             ("comm_info_request", json!({})),
             ("connect_request", json!({})),
             ("interrupt_request", json!({})),
+            ("debug_request", json!({"seq": 7, "type": "request", "command": "initialize", "arguments": {}})),
             ("is_complete_request", json!({"code": "1"})),
             ("is_complete_request", json!({"code": 1})),
         ];
@@ -60,6 +61,7 @@ fn each_request_gets_a_complete_reply() {
             comm_info_request -> {"comms":{},"status":"ok"}
             connect_request -> {"control_port":4,"hb_port":5,"iopub_port":2,"shell_port":1,"status":"ok","stdin_port":3}
             interrupt_request -> {"status":"ok"}
+            debug_request -> {"command":"initialize","ename":"NotSupported","evalue":"this kernel has no debugger, so it cannot do `initialize`","message":"this kernel has no debugger, so it cannot do `initialize`","request_seq":7,"seq":0,"status":"error","success":false,"traceback":["NotSupported: this kernel has no debugger, so it cannot do `initialize`"],"type":"response"}
             is_complete_request -> {"status":"complete"}
             is_complete_request -> {"ename":"InvalidRequest","evalue":"the content of this `is_complete_request` is not valid: invalid type: integer `1`, expected a string at line 1 column 9","status":"error","traceback":["InvalidRequest: the content of this `is_complete_request` is not valid: invalid type: integer `1`, expected a string at line 1 column 9"]}
         "#]]
