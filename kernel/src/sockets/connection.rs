@@ -2,8 +2,10 @@
 //! and `sockets::subscriber`, which serve the peers.
 //!
 //! Invariant: whoever can reach a port can send anything, so nothing is believed: lengths are limited, memory is taken only
-//! for what has come, and a peer that does not greet in time is dropped.
+//! for what has come, and a peer that does not greet in time is dropped, or earlier if many others want to greet.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
@@ -21,6 +24,9 @@ use super::zmtp::{self, Frame, Mechanism, SocketType};
 
 /// A peer that does not finish its greeting by then is no peer.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+/// Of so many that have not finished it, the one that has taken longest goes when another comes. A kernel must not run out
+/// of descriptors because somebody looks for open ports.
+const MOST_GREETING: usize = 64;
 
 type Source = BufReader<Box<dyn AsyncRead + Unpin>>;
 type Sink = Box<dyn AsyncWrite + Unpin>;
@@ -58,12 +64,28 @@ pub(super) trait Serve: 'static {
 struct Server<S> {
     key: Option<ServerKey>,
     server: S,
+    /// Each who greets may go on until this is dropped.
+    greeting: RefCell<VecDeque<oneshot::Sender<()>>>,
+}
+
+impl<S> Server<S> {
+    /// Admits a peer to the greeting. The future resolves if others need its place.
+    fn admit(&self) -> oneshot::Receiver<()> {
+        let (place, lost) = oneshot::channel();
+        let mut greeting = self.greeting.borrow_mut();
+        greeting.retain(|place| !place.is_closed());
+        if greeting.len() == MOST_GREETING {
+            greeting.pop_front();
+        }
+        greeting.push_back(place);
+        lost
+    }
 }
 
 /// Accepts connections for as long as the kernel runs.
 /// Each peer has to encrypt if there is a `key`.
 pub(super) async fn accept<S: Serve>(listener: Listener, key: Option<ServerKey>, server: S) {
-    let server = Rc::new(Server { key, server });
+    let server = Rc::new(Server { key, server, greeting: RefCell::default() });
     let accepted = match listener {
         Listener::Tcp(listener) => accept_tcp(listener, &server).await,
         Listener::Ipc(listener) => accept_ipc(listener, &server).await,
@@ -112,11 +134,14 @@ async fn accept_one<T, F: Future<Output = io::Result<T>>>(accept: impl Fn() -> F
 }
 
 async fn greet<S: Serve>(server: Rc<Server<S>>, source: Box<dyn AsyncRead + Unpin>, sink: Sink) {
-    let Server { key, server } = &*server;
-    match timeout(HANDSHAKE_LIMIT, handshake(S::SOCKET, key.as_ref(), BufReader::new(source), sink)).await {
-        Ok(Ok(peer)) => server.serve(peer).await,
-        Ok(Err(error)) => tracing::debug!("not a peer of a {} socket: {error}", S::SOCKET.name()),
-        Err(_) => tracing::debug!("not a peer of a {} socket: it did not greet in time", S::SOCKET.name()),
+    let handshake = handshake(S::SOCKET, server.key.as_ref(), BufReader::new(source), sink);
+    let greeted = tokio::select! {
+        greeted = timeout(HANDSHAKE_LIMIT, handshake) => greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        _ = server.admit() => Err(zmtp::invalid("others have taken its place")),
+    };
+    match greeted {
+        Ok(peer) => server.server.serve(peer).await,
+        Err(error) => tracing::debug!("not a peer of a {} socket: {error}", S::SOCKET.name()),
     }
 }
 

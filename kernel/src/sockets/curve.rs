@@ -12,7 +12,7 @@ use std::io;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crypto_box::aead::rand_core::RngCore;
-use crypto_box::aead::{Aead, OsRng};
+use crypto_box::aead::{Aead, AeadInPlace, OsRng};
 use crypto_box::{PublicKey, SalsaBox, SecretKey};
 
 use super::zmtp::{self, Frame, invalid};
@@ -159,12 +159,18 @@ impl Sealer {
         let mut sealed = BytesMut::with_capacity(messages.len() + messages.len() / 8);
         while let Some((more, body, rest)) = zmtp::split_frame(messages) {
             let number = self.number();
-            let inside = [&[if more { MORE_INSIDE } else { 0 }], body].concat();
-            let mut frame = BytesMut::with_capacity(inside.len() + 40);
-            frame.put_slice(MESSAGE);
-            frame.put_u64(number);
-            frame.put_slice(&seal(&self.key, &short_nonce(b"CurveZMQMESSAGES", number), &inside)?);
-            zmtp::put_frame(&mut sealed, 0, &frame);
+            zmtp::put_head(&mut sealed, 0, body.len() + OVERHEAD as usize);
+            sealed.put_slice(MESSAGE);
+            sealed.put_u64(number);
+            // Encrypted where it is to be: a value that is displayed may be large.
+            let tag = sealed.len();
+            sealed.put_bytes(0, TAG);
+            sealed.put_u8(if more { MORE_INSIDE } else { 0 });
+            sealed.put_slice(body);
+            let nonce = short_nonce(b"CurveZMQMESSAGES", number);
+            let (space, inside) = sealed[tag..].split_at_mut(TAG);
+            let tag = self.key.encrypt_in_place_detached(&nonce.into(), b"", inside).map_err(|_| cannot_close())?;
+            space.copy_from_slice(&tag);
             messages = rest;
         }
         Ok(sealed.freeze())
@@ -205,7 +211,11 @@ fn open(key: &SalsaBox, nonce: &[u8; 24], sealed: &[u8]) -> io::Result<Vec<u8>> 
 }
 
 fn seal(key: &SalsaBox, nonce: &[u8; 24], inside: &[u8]) -> io::Result<Vec<u8>> {
-    key.encrypt(nonce.into(), inside).map_err(|_| invalid("a box cannot be closed"))
+    key.encrypt(nonce.into(), inside).map_err(|_| cannot_close())
+}
+
+fn cannot_close() -> io::Error {
+    invalid("a box cannot be closed")
 }
 
 #[cfg(test)]

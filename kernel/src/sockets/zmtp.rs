@@ -203,15 +203,20 @@ pub(super) fn split_frame(messages: &[u8]) -> Option<(bool, &[u8], &[u8])> {
     Some((flags & MORE != 0, body, rest))
 }
 
-pub(super) fn put_frame(out: &mut BytesMut, flags: u8, body: &[u8]) {
-    match u8::try_from(body.len()) {
+fn put_frame(out: &mut BytesMut, flags: u8, body: &[u8]) {
+    put_head(out, flags, body.len());
+    out.put_slice(body);
+}
+
+/// What is in front of a frame's body.
+pub(super) fn put_head(out: &mut BytesMut, flags: u8, length: usize) {
+    match u8::try_from(length) {
         Ok(length) => out.put_slice(&[flags, length]),
         Err(_) => {
             out.put_u8(flags | LONG);
-            out.put_u64(body.len() as u64);
+            out.put_u64(length as u64);
         }
     }
-    out.put_slice(body);
 }
 
 pub(super) fn invalid(what: &str) -> io::Error {
