@@ -20,7 +20,8 @@ fn main() {
         collect(&workspace, &Path::new(package).join("src"), &mut paths);
     }
     let mut files: BTreeMap<PathBuf, String> = paths.into_iter().map(|path| read(&workspace, path)).collect();
-    let manifests: Vec<Table> = PACKAGES.iter().map(|package| parse(&files[&Path::new(package).join("Cargo.toml")])).collect();
+    let manifests: Vec<Table> =
+        PACKAGES.iter().map(|package| parse(&files[&Path::new(package).join("Cargo.toml")])).collect();
     let lock = files.get_mut(Path::new("Cargo.lock")).expect("it was read");
     *lock = lock_for_the_runtime(parse(lock), &manifests);
     let mut table = String::from("pub(super) static FILES: &[(&str, &str)] = &[\n");
