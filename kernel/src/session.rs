@@ -251,8 +251,8 @@ impl Session {
             }
         }
         for (name, _) in taken.iter().filter(|(name, _)| !existing.contains(name)) {
-            if self.variables.remove(name).is_some() {
-                self.ended.insert(name.clone(), Ended::Moved(label.to_owned()));
+            if let Some(ty) = self.variables.remove(name) {
+                self.ended.insert(name.clone(), Ended::moved(label, &ty));
             }
         }
     }

@@ -27,4 +27,4 @@ pub use question::{
 };
 pub use scope::{Ending, Failed, Kept, Scope, StoredAt, keep, result, returned};
 pub use strips::{Step, Strip, StripInclusive, Strips, strips};
-pub use wait::{coroutine, thread_sleep, wait};
+pub use wait::{assume_notebook, coroutine, thread_sleep, wait};

@@ -19,6 +19,8 @@ thread_local! {
     static SET: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
     /// `set_event_loop` was called, so none is made by itself any more.
     static WAS_SET: Cell<bool> = const { Cell::new(false) };
+    /// This thread runs a notebook's cells.
+    static IS_NOTEBOOK: Cell<bool> = const { Cell::new(false) };
     /// Loops that are made begin in virtual time, whatever the current one has.
     static NEW_IS_VIRTUAL: Cell<bool> = const { Cell::new(false) };
     /// The task whose step runs. Not counted as a reference, since every step sets it: see [`Stepping`].
@@ -46,6 +48,26 @@ pub(crate) fn set_default(core: Option<Rc<Core>>) {
 /// Python's `get_event_loop`: the running loop, else the one that was set, else in the main thread a new one.
 #[track_caller]
 pub(crate) fn get() -> Rc<Core> {
+    get_or_make(|inherited| thread_id::is_main() && (inherited || !WAS_SET.get()))
+}
+
+/// The loop that is meant where none is named: [`get`]'s, and in a notebook always one. In Python's notebooks a loop
+/// always runs, so that what awaits and what makes tasks works there even after `run`, which leaves no loop.
+#[track_caller]
+pub(crate) fn implied() -> Rc<Core> {
+    if IS_NOTEBOOK.get() { get_or_make(|_| true) } else { get() }
+}
+
+/// The running loop, and in a notebook's cells beside it the current one: Python's notebooks know that as the running one.
+#[track_caller]
+pub(crate) fn at_hand() -> Rc<Core> {
+    if IS_NOTEBOOK.get() { implied() } else { expect_running() }
+}
+
+/// The running loop, else the one that was set, else a new one if `may_make` allows it, which is told whether the one that was
+/// set belongs to the parent process.
+#[track_caller]
+fn get_or_make(may_make: impl FnOnce(bool) -> bool) -> Rc<Core> {
     if let Some(core) = running() {
         return core;
     }
@@ -54,12 +76,17 @@ pub(crate) fn get() -> Rc<Core> {
     if let Some(core) = set.filter(|_| !inherited) {
         return core;
     }
-    if (WAS_SET.get() && !inherited) || !thread_id::is_main() {
+    if !may_make(inherited) {
         no_current();
     }
     let core = new_core();
     set_default(Some(Rc::clone(&core)));
     core
+}
+
+/// This thread runs a notebook's cells from now on.
+pub(crate) fn assume_notebook() {
+    IS_NOTEBOOK.set(true);
 }
 
 #[cold]

@@ -101,7 +101,8 @@ pub fn get_running_loop() -> EventLoop {
 }
 
 /// Schedules `coroutine` on [`get_event_loop`]'s loop, at the end of the ready queue, and returns its task. A task is
-/// returned as it is. Works before, during and after a run; nothing runs by this call itself.
+/// returned as it is. Works before, during and after a run; nothing runs by this call itself. In a notebook it makes a loop
+/// where there is none.
 ///
 /// # Panics
 /// As [`get_event_loop`], and with "Event loop is closed".
@@ -129,10 +130,11 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    Task::ensure(&current::get(), coroutine.into_future())
+    Task::ensure(&current::implied(), coroutine.into_future())
 }
 
-/// Schedules `coroutine` on the running loop.
+/// Schedules `coroutine` on the running loop. As in Python's notebooks, a cell may do so at its own level, too: there it is
+/// [`ensure_future`].
 ///
 /// # Panics
 /// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a run.
@@ -155,10 +157,16 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    Task::ensure(&current::expect_running(), coroutine.into_future())
+    Task::ensure(&current::at_hand(), coroutine.into_future())
 }
 
 impl EventLoop {
+    /// The loop that is meant where none is named.
+    #[track_caller]
+    pub(crate) fn implied() -> Self {
+        Self { core: current::implied() }
+    }
+
     /// Runs until [`stop`](Self::stop) is called or the user interrupts. After a stop the present turn is finished;
     /// what it scheduled runs first next time. After an interrupt all tasks are as they were: nobody is cancelled,
     /// nothing dropped, and the next run goes on.

@@ -88,7 +88,7 @@ impl<T> Future<T> {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it belongs to the current loop, and there may be none")]
     pub fn new() -> Self {
-        Self::of(&current::get())
+        Self::of(&current::implied())
     }
 
     pub(crate) fn of(core: &Rc<Core>) -> Self {

@@ -135,13 +135,32 @@ def test_run_has_a_loop_of_its_own(loop):
     assert request.value == '"main"'
 
 
+AFTER_A_RUN = {
+    "an await": 'say("a", 0.0).await',
+    "a task": 'ensure_future(say("a", 0.0)).await',
+    "a task of Python's notebooks": 'let t = create_task(say("a", 0.0));\nsleep(0).await;\nt.await',
+    "several things": 'gather!(say("a", 0.0)).await.0',
+    "a shield": 'shield(say("a", 0.0)).await',
+}
+
+
+@pytest.mark.parametrize("case", AFTER_A_RUN)
+def test_cells_have_a_loop_after_run_too(loop, case):
+    loop.ok("run(async {});")
+    request = loop.ok(AFTER_A_RUN[case])
+    assert printed(request) == ["a starts", "a ends"]
+    assert request.value == '"a"'
+    # What awaited has made a current loop, which stays.
+    loop.ok("get_event_loop().run_until_complete(async {});")
+
+
 MISUSE = {
     "running a running loop": ("async { get_event_loop().run_forever().unwrap() }.await", "This event loop is already running"),
     "running a second loop inside the first": ("async { new_event_loop().run_forever().unwrap() }.await", "Cannot run the event loop while another loop is running"),
     "running a closed loop": ("let l = new_event_loop(); l.close(); l.run_forever().unwrap();", "Event loop is closed"),
     "no loop in another thread": ("if let Err(panic) = std::thread::spawn(|| { get_event_loop(); }).join() { std::panic::resume_unwind(panic) }", "There is no current event loop in thread"),
     "no running loop": ("get_running_loop();", "no running event loop"),
-    "a task without a running loop": ("create_task(async {});", "no running event loop"),
+    "no current loop after a run": ("run(async {}); get_event_loop();", "There is no current event loop in thread 'MainThread'."),
     "stopped before the awaited one ended": ("async fn stopper() { get_event_loop().stop() }\nensure_future(stopper());\nget_event_loop().run_until_complete(sleep(60));", "Event loop stopped before Future completed."),
 }
 

@@ -20,6 +20,7 @@ mod mentions;
 mod optimized;
 mod own;
 mod plan;
+mod prelude;
 mod rewrite;
 mod shape;
 mod source;
@@ -35,7 +36,8 @@ pub(crate) use item_macros::ItemMacros;
 pub(crate) use lexer::{Lexeme, lexeme};
 pub(crate) use mentions::identifiers_in;
 pub(crate) use own::Own;
-pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, PRELUDE, Purpose, Static, ValueFormat, plan};
+pub(crate) use plan::{CellPlan, ErrorFormat, Formats, Known, Purpose, Static, ValueFormat, plan};
+pub(crate) use prelude::{IMPORTABLE, PRELUDE};
 pub(crate) use rewrite::FUNCTION_MACROS;
 pub(crate) use source::{Edit, Generated, Source, UserPiece};
 #[cfg(test)]

@@ -275,7 +275,10 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         let Some((source, range)) = generated.locate(&range) else { continue };
         let label = raw.label.as_deref().filter(|label| !is_internal(label));
         let label = label.map(|label| translate(label, file, generated));
-        let replacement = raw.suggested_replacement.clone();
+        let (range, replacement) = match raw.suggested_replacement.clone() {
+            Some(text) => in_parentheses_before_await(&source.text, range, text),
+            None => (range, None),
+        };
         spans.push(Span { source, range, primary: raw.is_primary, label, replacement });
     }
     // The place that rustc means may be the engine's; the first of the user's has to stand for it.
@@ -294,6 +297,18 @@ pub(crate) fn resolve(raw: &Raw, file: &str, generated: &Generated) -> Option<Di
         stores,
         take,
     })
+}
+
+/// rustc reads `t.await` of a cell as a call, into which it would write `&mut t`; the user's has to become `(&mut t).await`.
+fn in_parentheses_before_await(text: &str, range: Range<usize>, replacement: String) -> (Range<usize>, Option<String>) {
+    let behind = &text[range.end..];
+    let awaited = behind.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(behind.len());
+    if range.is_empty() && ["&", "&mut "].contains(&replacement.as_str()) && behind[awaited..].starts_with(".await") {
+        let end = range.end + awaited;
+        (range.start..end, Some(format!("({replacement}{})", &behind[..awaited])))
+    } else {
+        (range, Some(replacement))
+    }
 }
 
 /// Maps a note or help, unless it has nothing to say without the places that are not the user's.

@@ -63,7 +63,9 @@ impl Attempt<'_> {
         let omitted = sites_to_omit(diagnostics, &self.layout.modes, self.label);
         let statements = &self.plan.parsed.statements;
         let is_reset = |name: &String| statements.iter().any(|statement| statement.assigns.contains(name));
-        let moved = omitted.iter().filter(|(_, why)| matches!(why, Ended::Moved(_) | Ended::PartlyMoved(_)));
+        let moved = omitted
+            .iter()
+            .filter(|(_, why)| matches!(why, Ended::Moved(_) | Ended::Awaited(_) | Ended::PartlyMoved(_)));
         let moved = moved.map(|(site, _)| &sites[*site as usize].name);
         let reset: Vec<String> =
             moved.filter(|name| is_reset(name) && !self.layout.reset.contains(*name)).cloned().collect();
@@ -76,7 +78,12 @@ impl Attempt<'_> {
         let is_new = !omitted.is_empty();
         for (site, why) in omitted {
             self.layout.modes.insert(site, SiteMode::Omit);
-            self.built.ended.insert(sites[site as usize].name.clone(), why);
+            let name = &sites[site as usize].name;
+            let why = match (why, self.plan.takes.iter().find(|(taken, _)| taken == name)) {
+                (Ended::Moved(label), Some((_, ty))) => Ended::moved(&label, ty),
+                (why, _) => why,
+            };
+            self.built.ended.insert(name.clone(), why);
         }
         is_new
     }
@@ -223,6 +230,7 @@ fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>, la
             let site = *error.stores.first()?;
             let why = match error.code.as_deref() {
                 Some("E0382") if error.message.starts_with("use of partially moved") => Ended::PartlyMoved,
+                Some("E0382") if moves_task(error) => Ended::Awaited,
                 Some("E0382") => Ended::Moved,
                 Some("E0381") => Ended::Unset,
                 _ => Ended::Borrowed,
@@ -230,6 +238,12 @@ fn sites_to_omit(diagnostics: &[Diagnostic], modes: &BTreeMap<u32, SiteMode>, la
             (modes.get(&site) != Some(&SiteMode::Omit)).then(|| (site, why(label.to_owned())))
         })
         .collect()
+}
+
+/// Whether it is a task that has been moved.
+fn moves_task(error: &Diagnostic) -> bool {
+    let labels = error.spans.iter().filter_map(|span| span.label.as_deref());
+    labels.into_iter().any(|label| label.contains("has type `Task<") || label.contains("has type `asyncio::Task<"))
 }
 
 /// Whether the borrow checker, which sees the closures of the levels, is the one that objects.

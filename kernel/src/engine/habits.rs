@@ -28,11 +28,15 @@ const LINES: &[(&[&str], &str)] = &[
     (&["var", "const"], "a variable is introduced with `let name = value;`, one that changes with `let mut`"),
 ];
 
-/// What the event loop refuses at run time, in Python's words, and what to write instead.
+/// How the messages begin with which the event loop refuses something at run time, in Python's words, and what to write instead.
 const REFUSALS: &[(&str, &str)] = &[
     (
         "no running event loop",
-        "the lines of a cell run beside the loop: there, `ensure_future(…)` makes a task, and `.await` runs the loop",
+        "the lines of a cell run beside the loop: there, `get_event_loop()` is the loop, and `.await` runs it",
+    ),
+    (
+        "There is no current event loop in thread",
+        "`run(…)` leaves no loop, and other threads begin without one; `set_event_loop(new_event_loop())` makes one",
     ),
     ("This event loop is already running", "in a coroutine, `.await` waits for another one"),
     ("asyncio.run() cannot be called from a running event loop", "in a coroutine, `.await` waits for another one"),
@@ -40,7 +44,7 @@ const REFUSALS: &[(&str, &str)] = &[
 
 /// What to write instead of what has raised this, if it can be told.
 pub(super) fn advice_on_failure(name: &str, message: &str) -> Option<&'static str> {
-    let known = |refusal: &&(&str, &str)| name == "RuntimeError" && refusal.0 == message;
+    let known = |refusal: &&(&str, &str)| name == "RuntimeError" && message.starts_with(refusal.0);
     REFUSALS.iter().find(known).map(|(_, advice)| *advice)
 }
 
@@ -130,7 +134,8 @@ mod tests {
     #[test]
     fn what_the_loop_refuses_gets_advice() {
         let advice = |name, message| advice_on_failure(name, message).unwrap_or_default();
-        assert!(advice("RuntimeError", "no running event loop").contains("ensure_future"));
+        assert!(advice("RuntimeError", "no running event loop").contains("get_event_loop()"));
+        assert!(advice("RuntimeError", "There is no current event loop in thread 'MainThread'.").contains("`run(…)`"));
         assert!(advice("RuntimeError", "This event loop is already running").contains(".await"));
         assert_eq!(
             (advice("RuntimeError", "Event loop is closed"), advice("panic", "no running event loop")),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::habits;
-use crate::cell::{ItemKind, PRELUDE, Parsed};
+use crate::cell::{IMPORTABLE, ItemKind, PRELUDE, Parsed};
 use crate::compile::{Diagnostic, Level, Span};
 use crate::nearest::nearest;
 use crate::session::Session;
@@ -31,7 +31,7 @@ pub(super) fn explain(diagnostics: &[Diagnostic], parsed: Option<&Parsed>, sessi
             error.children.retain(|child| !child.message.starts_with("you might be missing a crate"));
             error.children.push(help);
         } else {
-            error.children.extend(guess(error, parsed, session));
+            error.children.extend(guess(error, parsed, session).or_else(|| of_type(error)));
         }
     }
     errors
@@ -65,6 +65,9 @@ fn reason(error: &Diagnostic, parsed: Option<&Parsed>, session: &Session) -> Opt
     if let Some(ended) = session.ended(name) {
         return Some(ended.explain(name));
     }
+    if let Some(path) = IMPORTABLE.iter().find(|path| path.rsplit("::").next() == Some(name)) {
+        return Some(format!("import it: `use asyncio::{path};`"));
+    }
     let of_earlier_cell = parsed.is_some_and(|parsed| !Arc::ptr_eq(&at.source, &parsed.source));
     (of_earlier_cell && nearest_name(name, is_macro(error), parsed, session).is_none())
         .then(|| format!("no cell that has run defines `{name}`; run the one that does, and then this one again"))
@@ -85,6 +88,14 @@ fn guess(error: &Diagnostic, parsed: Option<&Parsed>, session: &Session) -> Opti
     let name = error.unresolved_name()?;
     let near = nearest_name(name, is_macro(error), parsed, session).map(|near| near.help(error));
     near.or_else(|| introduction(name, error.primary()?))
+}
+
+/// A variable whose type the rest of the notebook would tell, if it were a program.
+fn of_type(error: &Diagnostic) -> Option<Diagnostic> {
+    let unknown = error.code.as_deref() == Some("E0282") && error.has_suggestion();
+    unknown.then(|| {
+        Diagnostic::help("a cell is compiled by itself: what later cells put into a variable does not tell its type")
+    })
 }
 
 fn is_macro(error: &Diagnostic) -> bool {

@@ -5,6 +5,8 @@
 pub(crate) enum Ended {
     /// The cell of this label moved it.
     Moved(String),
+    /// The cell of this label awaited it, a task.
+    Awaited(String),
     /// The cell of this label moved a part of it.
     PartlyMoved(String),
     /// It had no value yet at the end of the cell of this label.
@@ -30,11 +32,19 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// The cell of this label moved a variable of this type.
+    pub(crate) fn moved(label: &str, ty: &str) -> Self {
+        if ty.starts_with("asyncio::Task<") { Ended::Awaited(label.to_owned()) } else { Ended::Moved(label.to_owned()) }
+    }
+
     /// What to tell a user who still uses the variable, and what to do about it.
     pub(crate) fn explain(&self, name: &str) -> String {
         match self {
             Ended::Moved(label) => format!(
                 "`{name}` was moved in {label}; to keep it, use `{name}.clone()` or `&{name}` there, and run its definition again"
+            ),
+            Ended::Awaited(label) => format!(
+                "`{name}` was moved in {label}; a task stays after `(&mut {name}).await`, and `{name}.as_any()` is one more handle to it"
             ),
             Ended::PartlyMoved(label) => format!(
                 "a part of `{name}` was moved in {label}, and what is left of it ended there; to keep it, clone or borrow the part, or take `{name}` apart into variables: `let {{ … }} = {name}`"

@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use crate::error::misuse;
 use crate::interrupt::{checkpoint, interruptible_sleep};
-use crate::{Coroutine, current, get_event_loop};
+use crate::{Coroutine, EventLoop, current};
+
+/// Says that this thread runs a notebook's cells: what makes tasks and what awaits always has a loop there.
+pub fn assume_notebook() {
+    current::assume_notebook();
+}
 
 /// Boxes a future that a cell binds to a variable, for later cells to await: its own type has no name.
 pub fn coroutine<F: Future + 'static>(future: F) -> Coroutine<F::Output> {
@@ -25,7 +30,7 @@ pub fn wait<F: IntoFuture>(future: F) -> F::Output {
             "This event loop is already running, for another cell: `ensure_future(…)` puts work on it, without waiting for it",
         );
     }
-    get_event_loop().block_on(future.into_future())
+    EventLoop::implied().block_on(future.into_future())
 }
 
 /// Blocks the thread for `duration`, until an interrupt comes; where the notebook's time is virtual, that just passes.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event_loop::{Handle, TimerHandle, get_running_loop};
+use crate::event_loop::{EventLoop, Handle, TimerHandle, get_running_loop};
 
 /// A call to come; dropping it cancels it.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) enum Alarm {
 impl Alarm {
     /// Calls `function` after `delay`.
     pub(super) fn after(delay: Duration, function: impl FnOnce() + 'static) -> Self {
-        Self::Later(get_running_loop().call_later(delay, function))
+        Self::Later(EventLoop::implied().call_later(delay, function))
     }
 
     /// Calls `function` when the loop's clock shows `when`, in the next turn if it does already.

@@ -1,22 +1,26 @@
 //! `as_completed`: results as they come, whoever is first.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::IntoFuture;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::alarm::Alarm;
+use crate::coroutine::Coroutine;
 use crate::current;
 use crate::error::TimeoutError;
 use crate::iterate::{AsyncIterator, inherent_iteration};
 use crate::state::callback::Callback;
-use crate::state::waiter::Waiter;
+use crate::state::what::What;
+use crate::sync::Queue;
+use crate::task::awaiting::awaiting;
 use crate::task::{AnyTask, Task};
 use crate::time::Seconds;
 
 /// Schedules all `awaitables` now, in order, and gives their results in the order in which they end: Python's
-/// `asyncio.as_completed`, as an async iterator.
+/// `asyncio.as_completed`, as an async iterator. In a plain `for` loop it gives awaitables instead, each of which has the result
+/// of whoever ends next.
 ///
 /// [`next`](AsyncIterator::next) raises the exception of a task that failed, and
 /// [`CancelledError`](crate::CancelledError) for one that was cancelled; the iteration may go on after that. It is
@@ -40,6 +44,10 @@ use crate::time::Seconds;
 ///         order.push(result);
 ///     }
 ///     assert_eq!(order, [1, 10, 20]);
+///
+///     for (next, expected) in as_completed([20, 1, 10].map(after)).into_iter().zip([1, 10, 20]) {
+///         assert_eq!(next.await, expected);
+///     }
 /// });
 /// ```
 #[track_caller]
@@ -50,20 +58,21 @@ where
     <I::Item as IntoFuture>::IntoFuture: 'static,
     <I::Item as IntoFuture>::Output: 'static,
 {
-    let core = current::get();
+    let core = current::implied();
     let tasks: Vec<_> = awaitables.into_iter().map(|one| Some(Task::ensure(&core, one.into_future()))).collect();
     let arrivals = Rc::new(Arrivals::new(tasks.len()));
     for (index, task) in tasks.iter().flatten().enumerate() {
         Arrivals::watch(&arrivals, index, task.as_any());
     }
-    AsCompleted { tasks, arrivals }
+    AsCompleted { left: tasks.len(), race: Race { tasks: RefCell::new(tasks), arrivals } }
 }
 
 /// The async iterator of [`as_completed`].
 #[must_use = "an async iterator does nothing by itself"]
 pub struct AsCompleted<T> {
-    tasks: Vec<Option<Task<T>>>,
-    arrivals: Rc<Arrivals>,
+    race: Race<T>,
+    /// How many results nobody has taken yet.
+    left: usize,
 }
 
 impl<T> AsCompleted<T> {
@@ -71,7 +80,7 @@ impl<T> AsCompleted<T> {
     /// [`TimeoutError`], and the tasks go on.
     ///
     /// # Panics
-    /// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a loop's run.
+    /// As [`ensure_future`](crate::ensure_future).
     ///
     /// ```
     /// use asyncio::{AsyncIterator, TimeoutError, as_completed, sleep};
@@ -83,17 +92,20 @@ impl<T> AsCompleted<T> {
     ///     assert_eq!(results.next().await, None);
     /// });
     /// ```
+    #[track_caller]
     pub fn timeout(self, timeout: impl Seconds) -> AsCompletedWithin<T> {
-        let alarm = Arrivals::limit(&self.arrivals, timeout.duration());
-        AsCompletedWithin { inner: self, _alarm: alarm }
+        Arrivals::limit(&self.race.arrivals, timeout.duration());
+        AsCompletedWithin(self)
     }
 
     async fn arrival(&mut self) -> Option<Result<T, TimeoutError>> {
-        let index = self.arrivals.next().await?;
-        let Ok(index) = index else { return Some(Err(TimeoutError)) };
-        let mut task = self.tasks[index].take()?;
-        task.as_any().check_result();
-        Some(Ok(task.take()))
+        if self.left == 0 {
+            return None;
+        }
+        // A cancellation drops this future here, and nothing has been taken.
+        let arrival = self.race.arrivals.ended.get().await;
+        self.left -= 1;
+        Some(self.race.take(arrival))
     }
 }
 
@@ -107,51 +119,93 @@ impl<T> AsyncIterator for AsCompleted<T> {
 
 inherent_iteration!(impl [T] AsCompleted<T>, T, AsCompleted);
 
-impl<T> std::fmt::Debug for AsCompleted<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<AsCompleted left={}>", self.arrivals.left())
+impl<T: 'static> IntoIterator for AsCompleted<T> {
+    type Item = Coroutine<T>;
+    type IntoIter = Box<dyn Iterator<Item = Coroutine<T>>>;
+
+    /// As many awaitables as there are results; each has the result of whoever ends next.
+    fn into_iter(self) -> Self::IntoIter {
+        self.race.each(self.left, |result| result.expect("there is no time limit"))
+    }
+}
+
+impl<T> fmt::Debug for AsCompleted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<AsCompleted left={}>", self.left)
     }
 }
 
 /// The async iterator of [`AsCompleted::timeout`].
 #[must_use = "an async iterator does nothing by itself"]
 #[derive(Debug)]
-pub struct AsCompletedWithin<T> {
-    inner: AsCompleted<T>,
-    _alarm: Alarm,
-}
+pub struct AsCompletedWithin<T>(AsCompleted<T>);
 
 impl<T> AsyncIterator for AsCompletedWithin<T> {
     type Item = Result<T, TimeoutError>;
 
     async fn next(&mut self) -> Option<Result<T, TimeoutError>> {
-        self.inner.arrival().await
+        self.0.arrival().await
     }
 }
 
 inherent_iteration!(impl [T] AsCompletedWithin<T>, Result<T, TimeoutError>, AsCompleted);
 
-/// Who has ended and was not asked for yet; needs no types.
-struct Arrivals {
-    state: RefCell<State>,
+impl<T: 'static> IntoIterator for AsCompletedWithin<T> {
+    type Item = Coroutine<Result<T, TimeoutError>>;
+    type IntoIter = Box<dyn Iterator<Item = Coroutine<Result<T, TimeoutError>>>>;
+
+    /// As many awaitables as there are results; each has the result of whoever ends next.
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.race.each(self.0.left, |result| result)
+    }
 }
 
-struct State {
-    ended: VecDeque<Result<usize, TimeoutError>>,
-    /// How many results nobody has taken yet.
-    left: usize,
+/// The tasks, and which of them have ended.
+struct Race<T> {
+    tasks: RefCell<Vec<Option<Task<T>>>>,
+    arrivals: Rc<Arrivals>,
+}
+
+impl<T> Race<T> {
+    /// The result of a task that has ended, or that time is over.
+    fn take(&self, arrival: Result<usize, TimeoutError>) -> Result<T, TimeoutError> {
+        let task = self.tasks.borrow_mut()[arrival?].take();
+        let mut task = task.expect("a task ends once");
+        task.as_any().check_result();
+        Ok(task.take())
+    }
+
+    /// So many awaitables, each of which has the next result.
+    fn each<R: 'static>(
+        self,
+        count: usize,
+        finish: fn(Result<T, TimeoutError>) -> R,
+    ) -> Box<dyn Iterator<Item = Coroutine<R>>>
+    where
+        T: 'static,
+    {
+        let race = Rc::new(self);
+        Box::new((0..count).map(move |_| {
+            let race = Rc::clone(&race);
+            Coroutine::new(awaiting(What::AsCompleted, async move {
+                let arrival = race.arrivals.ended.get().await;
+                finish(race.take(arrival))
+            }))
+        }))
+    }
+}
+
+/// Who has ended and was not asked for yet; needs no types.
+struct Arrivals {
+    ended: Queue<Result<usize, TimeoutError>>,
     /// How many tasks have not ended, as far as we look.
-    running: usize,
-    waiter: Option<Rc<Waiter>>,
+    running: Cell<usize>,
+    alarm: RefCell<Option<Alarm>>,
 }
 
 impl Arrivals {
     fn new(count: usize) -> Self {
-        Self { state: RefCell::new(State { ended: VecDeque::new(), left: count, running: count, waiter: None }) }
-    }
-
-    fn left(&self) -> usize {
-        self.state.borrow().left
+        Self { ended: Queue::new(0), running: Cell::new(count), alarm: RefCell::default() }
     }
 
     fn watch(this: &Rc<Self>, index: usize, task: AnyTask) {
@@ -164,46 +218,22 @@ impl Arrivals {
         task.cell().when_done(Rc::new(Callback::new(tell, "as_completed").for_task(current::key())));
     }
 
-    fn limit(this: &Rc<Self>, timeout: Duration) -> Alarm {
-        let arrivals = Rc::clone(this);
-        Alarm::after(timeout, move || {
-            while arrivals.state.borrow().running > 0 {
-                arrivals.arrive(Err(TimeoutError));
+    fn limit(this: &Rc<Self>, timeout: Duration) {
+        let arrivals = Rc::downgrade(this);
+        let alarm = Alarm::after(timeout, move || {
+            if let Some(arrivals) = arrivals.upgrade() {
+                while arrivals.running.get() > 0 {
+                    arrivals.arrive(Err(TimeoutError));
+                }
             }
-        })
+        });
+        this.alarm.replace(Some(alarm));
     }
 
     fn arrive(&self, arrival: Result<usize, TimeoutError>) {
-        let waiter = {
-            let mut state = self.state.borrow_mut();
-            if state.running == 0 {
-                return;
-            }
-            state.running -= 1;
-            state.ended.push_back(arrival);
-            state.waiter.take()
-        };
-        if let Some(waiter) = waiter {
-            waiter.release();
-        }
-    }
-
-    /// The next who has ended; `None` when all have been given.
-    async fn next(&self) -> Option<Result<usize, TimeoutError>> {
-        loop {
-            let waiter = {
-                let mut state = self.state.borrow_mut();
-                if state.left == 0 {
-                    return None;
-                }
-                if let Some(arrival) = state.ended.pop_front() {
-                    state.left -= 1;
-                    return Some(arrival);
-                }
-                Rc::clone(state.waiter.insert(Waiter::new()))
-            };
-            // Not heeding: a cancellation drops this future, and nothing has been taken.
-            let _ = waiter.wait().await;
+        if let Some(running) = self.running.get().checked_sub(1) {
+            self.running.set(running);
+            self.ended.put_nowait(arrival).expect("the queue has no limit");
         }
     }
 }

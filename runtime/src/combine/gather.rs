@@ -40,7 +40,7 @@ where
     <I::Item as IntoFuture>::IntoFuture: 'static,
     <I::Item as IntoFuture>::Output: 'static,
 {
-    let core = current::get();
+    let core = current::implied();
     gather_tasks(awaitables.into_iter().map(|one| Task::ensure(&core, one.into_future())).collect::<Vec<_>>())
 }
 
@@ -239,7 +239,7 @@ fn cells_of(tasks: Vec<AnyTask>) -> Vec<Rc<AnyCell>> {
 
 #[track_caller]
 fn start<C: 'static, R: 'static>(collect: Collect<C, R>, children: Vec<Rc<AnyCell>>, keeps: bool) -> Task<R> {
-    let cell = Rc::new(TaskCell { head: Head::future(&current::get()), body: Stage::new(collect) });
+    let cell = Rc::new(TaskCell { head: Head::future(&current::implied()), body: Stage::new(collect) });
     watch(Rc::clone(&cell) as Rc<AnyCell>, children, keeps);
     Task::from_cell(cell as Rc<TaskCell<dyn Yields<R>>>)
 }

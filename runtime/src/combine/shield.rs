@@ -37,12 +37,12 @@ where
     F::IntoFuture: 'static,
     F::Output: 'static,
 {
-    let inner = Task::ensure(&current::get(), awaitable.into_future());
+    let inner = Task::ensure(&current::implied(), awaitable.into_future());
     if inner.done() {
         return inner;
     }
     let watched = inner.as_any().cell();
-    let home = watched.head.home().unwrap_or_else(current::get);
+    let home = watched.head.home().unwrap_or_else(current::implied);
     let collect = Collect::new(inner, |mut inner: Task<F::Output>| inner.take());
     let cell = Rc::new(TaskCell { head: Head::future(&home), body: Stage::new(collect) });
     protect(&(Rc::clone(&cell) as Rc<AnyCell>), &watched);

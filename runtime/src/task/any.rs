@@ -130,11 +130,11 @@ impl fmt::Debug for AnyTask {
 ///
 /// # Panics
 /// Raises [`RuntimeError`](crate::RuntimeError) "no running event loop" outside a coroutine; there, ask
-/// [`EventLoop::all_tasks`](crate::EventLoop::all_tasks).
+/// [`EventLoop::all_tasks`](crate::EventLoop::all_tasks). A notebook's cell means the current loop.
 #[track_caller]
 #[must_use]
 pub fn all_tasks() -> Vec<AnyTask> {
-    of_loop(&current::expect_running())
+    of_loop(&current::at_hand())
 }
 
 pub(crate) fn of_loop(core: &crate::state::core::Core) -> Vec<AnyTask> {

@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "a test binary has no readers of its documentation")]
 #![allow(clippy::print_stderr, reason = "what a failing test has to say")]
 
+mod as_completed;
 mod bad_input;
 mod conformance;
 mod context;

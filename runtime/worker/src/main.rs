@@ -52,6 +52,7 @@ fn serve() -> Result<Infallible, Box<dyn std::error::Error>> {
     // Plain code may use tokio's sockets and timers as if a loop ran. All loops of the thread share what this enters.
     let any_loop = asyncio::new_event_loop();
     let _context = any_loop.enter();
+    asyncio::cell::assume_notebook();
     asyncio::cell::record_timeline();
     let (guests, scope_of_guests) = (kernel.clone(), Rc::clone(&scope));
     asyncio::cell::welcome(move || {
