@@ -156,6 +156,7 @@ mod tests {
                 "constant SLED",
                 "struct Sleet",
                 "enum Sleeve",
+                "struct Sleep",
             ],
         );
         check("tru", None, &["module true_north", "keyword true"]);
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn of_paths_only_our_own_is_known() {
-        check("gat", Some("asyncio::"), &["function gather"]);
+        check("gat", Some("asyncio::"), &["function gather", "struct Gathering"]);
         check("", Some("x."), &[]);
         check("displ", None, &["function display()", "struct DisplayHandle"]);
     }
