@@ -378,6 +378,9 @@ run_uninstall() {
     step "Done. The crates that cargo downloaded stay in cargo's own cache."
 }
 
+# The path of a folder, from wherever it is looked at.
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
+
 # ---- the command line -----------------------------------------------------------------------------------------------
 
 case ${1:-} in
@@ -403,15 +406,16 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-if [ -n "$prefix" ]; then
-    case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
-fi
+if [ -n "$prefix" ]; then prefix=$(absolute "$prefix"); fi
 
 [ -n "${HOME:-}" ] || fail "HOME is not set" "set it to your home folder"
+# A relative XDG folder does not count, as their specification says; one of ours is relative to where this was called.
+case ${XDG_DATA_HOME:-} in /*) ;; *) XDG_DATA_HOME=$HOME/.local/share ;; esac
+case ${XDG_CACHE_HOME:-} in /*) ;; *) XDG_CACHE_HOME=$HOME/.cache ;; esac
 home=${BOUCLE_HOME:-${prefix:+$prefix/share/boucle}}
-home=${home:-${XDG_DATA_HOME:-$HOME/.local/share}/boucle}
-cache=${BOUCLE_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/boucle}
-target=${BOUCLE_TARGET_DIR:-$cache/target}
+home=$(absolute "${home:-$XDG_DATA_HOME/boucle}")
+cache=$(absolute "${BOUCLE_CACHE_DIR:-$XDG_CACHE_HOME/boucle}")
+target=$(absolute "${BOUCLE_TARGET_DIR:-$cache/target}")
 program=$home/bin/boucle
 export BOUCLE_CACHE_DIR="$cache" CARGO_TARGET_DIR="$target"
 

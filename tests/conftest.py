@@ -159,3 +159,21 @@ def kernel(start):
     yield kernel
     kernel.settle()
     kernel.shutdown()
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A PATH with the named tools and nothing else; a text is a shell script."""
+
+    def make(**programs):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        for name, target in programs.items():
+            if target.startswith("/"):
+                (folder / name).symlink_to(target)
+            else:
+                (folder / name).write_text(f"#!/bin/sh\n{target}\n")
+                (folder / name).chmod(0o755)
+        return str(folder)
+
+    return make

@@ -13,6 +13,8 @@ mod report;
 
 use std::io::{self, Write};
 
+pub(crate) use examine::GET_CC;
+
 /// Looks at the machine and reports what was found.
 ///
 /// Returns whether notebooks can run.
@@ -24,6 +26,12 @@ pub(crate) fn run(out: &mut dyn Write) -> io::Result<bool> {
     let findings = examine::examine(&facts);
     out.write_all(report::report(&facts.program, &findings).as_bytes())?;
     Ok(findings.iter().all(|finding| !finding.is_problem()))
+}
+
+/// Why no cell can run: the problem that was met, what of this machine may be to blame, and what to do.
+pub(crate) fn explain(problem: String) -> String {
+    let facts = look::without_jupyter();
+    report::explanation(problem, &facts.program, &examine::for_cells(&facts))
 }
 
 #[cfg(test)]

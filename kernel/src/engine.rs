@@ -5,10 +5,10 @@
 
 mod attempt;
 mod build;
+mod build_progress;
 mod callers;
 mod commands;
 mod configuration;
-mod crate_progress;
 mod dependencies;
 mod documentation;
 mod habits;
@@ -31,14 +31,15 @@ pub(crate) use crate::cell::IsComplete;
 use crate::cell::{self, CellPlan, Item, Parsed, Purpose};
 use crate::comms::Comms;
 use crate::compile::runtime::{self, Runtime};
-use crate::compile::{CompileError, Compiler};
+use crate::compile::{CompileError, Compiler, Progress};
 use crate::error::ErrorReport;
 use crate::magics::{self, Segment};
-use crate::publish::{Publisher, StreamName};
+use crate::publish::Publisher;
 use crate::session::{Change, Session};
 use crate::stdin::Asker;
 use crate::worker::{Death, Worker, WorkerError};
 use build::{Built, Refusal};
+use build_progress::BuildProgress;
 pub(crate) use dependencies::POPULAR;
 use in_flight::InFlight;
 use options::Options;
@@ -174,11 +175,8 @@ impl Engine {
     /// Prepares everything that the first cell needs, if that is a matter of a moment. What takes longer, or fails, is
     /// left to the first cell, where the user sees it.
     async fn warm_up(&mut self) {
-        let built = tokio::task::spawn_blocking(|| runtime::locate().is_ok_and(|runtime| runtime.is_built()));
-        if !built.await.unwrap_or(false) {
-            return;
-        }
-        if let Err(error) = self.prepare(None).await {
+        let Ok(Some(runtime)) = tokio::task::spawn_blocking(runtime::find).await else { return };
+        if let Err(error) = self.get_ready(runtime).await {
             tracing::warn!("{}: {}", error.ename, error.evalue);
             return;
         }
@@ -206,7 +204,7 @@ impl Engine {
         part: &Part,
         publisher: &Publisher,
     ) -> Result<(CellPlan, Built, Change), ErrorReport> {
-        self.prepare(Some(publisher)).await?;
+        self.prepare(publisher).await?;
         self.refresh_dependencies(publisher).await?;
         let mut parsed = self.split(text, part).await?;
         self.add_extern_crates(&parsed.extern_crates, publisher).await?;
@@ -255,7 +253,7 @@ impl Engine {
         range: Range<usize>,
         publisher: &Publisher,
     ) -> Result<String, ErrorReport> {
-        self.prepare(Some(publisher)).await?;
+        self.prepare(publisher).await?;
         let mut interrupts = self.interrupts.clone();
         let part = Part { range, purpose: Purpose::Type, ..Part::default() };
         let parsed = self.split(text, &part).await?;
@@ -343,36 +341,34 @@ impl Engine {
     }
 
     /// Builds the runtime if need be, with its progress in the cell that waits for it, and starts the worker.
-    async fn prepare(&mut self, publisher: Option<&Publisher>) -> Result<(), ErrorReport> {
+    async fn prepare(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
         if self.ready.is_some() {
             return Ok(());
         }
-        let (progress, mut lines) = tokio::sync::mpsc::unbounded_channel::<String>();
-        let building =
-            tokio::task::spawn_blocking(move || runtime::ensure(&mut |line| drop(progress.send(line.to_owned()))));
-        while let Some(line) = lines.recv().await {
-            match publisher {
-                Some(publisher) => publisher.stream(StreamName::Stderr, line + "\n"),
-                None => tracing::info!("{line}"),
-            }
+        let (news, latest) = watch::channel(Progress::default());
+        let progress = BuildProgress::new(publisher, "what cells run on (once for this Rust, a minute or two)");
+        let describe = |runtime: &Runtime| format!("what cells run on, with {}", runtime.toolchain.short_version());
+        let built = progress.follow(runtime::ensure(&news), latest, self.interrupts.clone(), describe).await;
+        match built {
+            Some(Ok(runtime)) => self.get_ready(runtime).await,
+            Some(Err(error)) => Err(report::unavailable(error.to_string()).await),
+            None => Err(report::keyboard_interrupt()),
         }
-        let runtime = match building.await {
-            Ok(Ok(runtime)) => runtime,
-            Ok(Err(error)) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
-            Err(error) => return Err(ErrorReport::plain("RuntimeUnavailable", error.to_string())),
-        };
-        self.get_ready(runtime).await
     }
 
     /// Makes the compiler, and starts the worker.
     async fn get_ready(&mut self, runtime: Runtime) -> Result<(), ErrorReport> {
-        let unavailable = |error: &dyn std::fmt::Display| ErrorReport::plain("RuntimeUnavailable", error.to_string());
-        let mut compiler =
-            Compiler::new(runtime.clone(), &runtime::cache_folder()).map_err(|error| unavailable(&error))?;
+        let mut compiler = match Compiler::new(runtime.clone(), &runtime::cache_folder()) {
+            Ok(compiler) => compiler,
+            Err(error) => return Err(report::unavailable(error.to_string()).await),
+        };
         for (name, value) in &self.options.build_environment {
             compiler.set_variable(name, value);
         }
-        let worker = start_worker(&runtime, &self.options, &self.comms).await.map_err(|error| unavailable(&error))?;
+        let worker = match start_worker(&runtime, &self.options, &self.comms).await {
+            Ok(worker) => worker,
+            Err(error) => return Err(report::unavailable(error.to_string()).await),
+        };
         self.ready = Some(Ready { runtime, compiler, worker: Some(Arc::new(worker)) });
         Ok(())
     }

@@ -150,6 +150,7 @@ impl Place {
             Some(path) if path == Path::new(IN_MEMORY) => Place::Memory,
             Some(path) => Place::File(path),
             None => set("XDG_STATE_HOME")
+                .filter(|folder| folder.is_absolute())
                 .or_else(|| set("HOME").map(|home| home.join(".local/state")))
                 .map_or(Place::Memory, |folder| Place::File(folder.join("boucle").join("history.sqlite"))),
         }

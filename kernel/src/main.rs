@@ -26,16 +26,20 @@ mod subshells;
 mod worker;
 
 use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Parser;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Command};
+use compile::runtime::{self, RuntimeError};
+use compile::{Progress, Runtime};
 
 fn main() -> ExitCode {
-    if let Some(code) = compile::deps::wrapper::become_rustc() {
+    if let Some(code) = compile::cargo::wrapper::become_rustc() {
         return code;
     }
     log_to_stderr();
@@ -65,12 +69,27 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(if can_run { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Runtime => {
-            let runtime = compile::runtime::ensure(&mut |line| drop(writeln!(out, "{line}")))?;
+            let runtime = build_runtime(&mut out)?.map_err(|error| anyhow!(doctor::explain(error.to_string())))?;
             writeln!(out, "cells run on {}", runtime.folder.display())?;
         }
         Command::Shell { command } => return Ok(worker::shell::guard(&command)?.into()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds what cells run on, and says how far it is.
+fn build_runtime(out: &mut dyn Write) -> io::Result<Result<Runtime, RuntimeError>> {
+    let (news, mut latest) = watch::channel(Progress::default());
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let mut building = pin!(runtime::ensure(&news));
+        loop {
+            tokio::select! {
+                biased;
+                built = &mut building => return Ok(built),
+                Ok(()) = latest.changed() => writeln!(out, "{}", latest.borrow_and_update().text("what cells run on"))?,
+            }
+        }
+    })
 }
 
 /// Jupyter shows a kernel's stderr in its log. `BOUCLE_LOG=debug` says more than warnings.

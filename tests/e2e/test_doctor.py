@@ -26,24 +26,6 @@ def doctor(installation):
     return run
 
 
-@pytest.fixture
-def tools(tmp_path):
-    """A PATH with the named tools and nothing else; a text is a shell script."""
-
-    def make(**programs):
-        folder = tmp_path / "bin"
-        folder.mkdir()
-        for name, target in programs.items():
-            if target.startswith("/"):
-                (folder / name).symlink_to(target)
-            else:
-                (folder / name).write_text(f"#!/bin/sh\n{target}\n")
-                (folder / name).chmod(0o755)
-        return str(folder)
-
-    return make
-
-
 def line(output, subject):
     """The mark and the text of a finding, with the hints below it."""
     found = [text for text in output.splitlines() if text[4:].startswith(f"{subject} ")]

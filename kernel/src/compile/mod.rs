@@ -2,6 +2,7 @@
 //! Called by the engine. Knows nothing of Jupyter and nothing of what a session holds.
 
 mod cache;
+pub(crate) mod cargo;
 pub(crate) mod deps;
 pub(crate) mod diagnostics;
 mod lease;
@@ -15,6 +16,7 @@ mod rustc;
 mod tool;
 pub(crate) mod toolchain;
 
+pub(crate) use cargo::Progress;
 pub(crate) use diagnostics::{Diagnostic, Level, Span};
 pub(crate) use mir::{fn_pointer, is_future, is_nameable};
 pub(crate) use runtime::Runtime;

@@ -20,7 +20,7 @@ use super::lease;
 /// How the names of the folders begin in which sessions compile.
 pub(super) const SESSION: &str = "session-";
 /// How the names of the folders begin in which runtimes are built, and to which they are moved to be removed.
-pub(super) const WORKSHOP: &str = "build-";
+pub(super) const DRAFT: &str = "build-";
 
 /// How much is kept.
 #[derive(Debug)]
@@ -115,12 +115,17 @@ fn entry(path: PathBuf) -> Option<Kept> {
 /// Removes a runtime, which is whole or absent at any time.
 fn remove_whole(runtime: &Path) {
     let name = runtime.file_name().unwrap_or_default().to_string_lossy();
-    let aside = runtime.with_file_name(format!("{WORKSHOP}removed-{name}-{}", std::process::id()));
-    if name.starts_with(WORKSHOP) {
+    let aside = runtime.with_file_name(format!("{DRAFT}removed-{name}-{}", std::process::id()));
+    if is_draft(runtime) {
         let _ = fs::remove_dir_all(runtime);
     } else if fs::rename(runtime, &aside).is_ok() {
         let _ = fs::remove_dir_all(aside);
     }
+}
+
+/// Whether a runtime is not finished, or not removed yet.
+pub(crate) fn is_draft(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DRAFT))
 }
 
 fn is_session(path: &Path) -> bool {

@@ -19,12 +19,10 @@ pub(crate) struct Toolchain {
 }
 
 /// Why no toolchain could be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ToolchainError {
     /// There is no rustc to be found.
-    #[error(
-        "cannot find `rustc` on PATH or in the cargo folder; install Rust (for example with rustup), then restart the kernel"
-    )]
+    #[error("there is no `rustc` on PATH or in cargo's folder")]
     Missing,
     /// It is there and does not work.
     #[error("cannot use `{}`: {cause}", rustc.display())]

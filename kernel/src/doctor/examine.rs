@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::facts::{Facts, Folder, Jupyter, Kernel};
+use crate::compile::toolchain::ToolchainError;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Finding {
 }
 
 const GET_RUST: &str = "install Rust from https://rustup.rs, open a new terminal, and try again";
-const GET_CC: &str =
+pub(crate) const GET_CC: &str =
     "Debian, Ubuntu: sudo apt install build-essential; Fedora: sudo dnf install gcc; macOS: xcode-select --install";
 /// What a runtime and the first crates take, with some room, in bytes.
 const ENOUGH: u64 = 2 << 30;
@@ -51,12 +52,17 @@ const LITTLE: u64 = 300 << 20;
 
 /// The findings, in the order in which things are needed.
 pub(super) fn examine(facts: &Facts) -> Vec<Finding> {
-    let mut findings = vec![rust(facts), linker(facts), runtime(facts), cache(facts)];
-    findings.extend([temporary(&facts.temporary), loopback(facts)]);
+    let [rust, linker, cache, temporary] = for_cells(facts);
+    let mut findings = vec![rust, linker, runtime(facts), cache, temporary, loopback(facts)];
     findings.extend(completion(facts));
     findings.push(jupyter(facts.jupyter.as_ref()));
     findings.extend(facts.jupyter.as_ref().map(|jupyter| kernels(jupyter, &facts.program)).unwrap_or_default());
     findings
+}
+
+/// What cells need to be compiled and run.
+pub(super) fn for_cells(facts: &Facts) -> [Finding; 4] {
+    [rust(facts), linker(facts), cache(facts), temporary(&facts.temporary)]
 }
 
 fn rust(facts: &Facts) -> Finding {
@@ -64,7 +70,11 @@ fn rust(facts: &Facts) -> Finding {
     let wanted = env!("CARGO_PKG_RUST_VERSION");
     let tools = match &facts.toolchain {
         Ok(tools) => tools,
-        Err(cause) => return Finding::problem(SUBJECT, cause, GET_RUST),
+        Err(error @ ToolchainError::Missing) => return Finding::problem(SUBJECT, error.to_string(), GET_RUST),
+        Err(error @ ToolchainError::Broken { .. }) => {
+            let hint = "mend it (`rustup default stable`, where it is rustup's), or put another Rust first on PATH";
+            return Finding::problem(SUBJECT, error.to_string(), hint);
+        }
     };
     let found = format!("rustc {}, {}", tools.version, tools.rustc.display());
     if numbers(&tools.version) < numbers(wanted) {
@@ -154,7 +164,7 @@ fn runtimes(count: usize) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
@@ -175,8 +185,9 @@ fn temporary(folder: &Folder) -> Finding {
     match &folder.writable {
         Ok(()) => Finding::good(SUBJECT, path.to_string()),
         Err(cause) => {
-            let found = format!("{path} cannot be written to: {cause}");
-            Finding::problem(SUBJECT, found, "set TMPDIR to a folder of yours")
+            // Cells are compiled and run all the same.
+            let found = format!("{path} cannot be written to ({cause}), as some programs and crates want to");
+            Finding::advice(SUBJECT, found, "set TMPDIR to a folder of yours")
         }
     }
 }

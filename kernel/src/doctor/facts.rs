@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::compile::toolchain::ToolchainError;
+
 /// Everything that is known of a machine. Errors are what the system or a program said.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -9,7 +11,7 @@ pub(super) struct Facts {
     pub(super) program: PathBuf,
     /// Whether the program is there that completion comes from.
     pub(super) analyzer: bool,
-    pub(super) toolchain: Result<Tools, String>,
+    pub(super) toolchain: Result<Tools, ToolchainError>,
     /// The compiler that links what cargo builds.
     pub(super) cc: Option<PathBuf>,
     /// Where what cells run on is, or will be.

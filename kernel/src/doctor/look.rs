@@ -25,20 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything that `examine` wants to know.
 pub(super) fn at_this_machine() -> Facts {
-    let program = spec::program().unwrap_or_else(|_| PathBuf::from("boucle"));
+    let facts = without_jupyter();
+    Facts { jupyter: jupyter(&facts.program), ..facts }
+}
+
+/// Everything but which Jupyter there is.
+pub(super) fn without_jupyter() -> Facts {
     let cache = runtime::cache_folder();
     let located = runtime::locate().ok().map(|found| Runtime { built: found.is_built(), folder: found.folder });
     Facts {
-        toolchain: Toolchain::find().map(tools).map_err(|error| error.to_string()),
+        program: spec::program().unwrap_or_else(|_| PathBuf::from("boucle")),
+        toolchain: Toolchain::find().map(tools),
         cc: on_path("cc"),
         usage: usage(&cache, located.as_ref()),
         cache: folder(cache),
-        temporary: folder(env::temp_dir()),
+        temporary: temporary(),
         loopback: TcpListener::bind("127.0.0.1:0").map(drop).map_err(|error| error.to_string()),
-        jupyter: jupyter(&program),
         runtime: located,
         analyzer: assist::program().is_file(),
-        program,
+        jupyter: None,
     }
 }
 
@@ -70,16 +75,25 @@ fn folder(path: PathBuf) -> Folder {
     }
 }
 
+/// The temp folder. Nobody makes it where it is missing.
+fn temporary() -> Folder {
+    let path = env::temp_dir();
+    match fs::metadata(&path) {
+        Ok(_) => folder(path),
+        Err(error) => Folder { writable: Err(error.to_string()), ..folder(path) },
+    }
+}
+
 /// What the system says, without the name that `tempfile` adds to it.
 fn cause(error: io::Error) -> String {
-    error.raw_os_error().map(io::Error::from_raw_os_error).unwrap_or(error).to_string()
+    error.to_string().split(" at path ").next().unwrap_or_default().to_owned()
 }
 
 /// What runtimes, crates and cells take.
 fn usage(cache: &Path, present: Option<&Runtime>) -> Usage {
     let mut seen = HashSet::new();
     let bytes = runtime::parts_of(cache).map(|part| bytes_in(&part, &mut seen)).sum();
-    let others = entries(&runtime::runtimes(cache)).filter(|path| path.is_dir());
+    let others = entries(&runtime::runtimes(cache)).filter(|path| path.is_dir() && !runtime::is_draft(path));
     let is_other = |path: &PathBuf| present.is_none_or(|present| present.folder != *path);
     Usage { bytes, others: others.filter(is_other).collect() }
 }

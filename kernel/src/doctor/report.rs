@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::examine::{Finding, Verdict};
+use super::examine::{Finding, Verdict, quoted};
 
 /// The names of the findings stand in a column of this width.
 const COLUMN: usize = 13;
@@ -30,6 +30,21 @@ pub(super) fn report(program: &Path, findings: &[Finding]) -> String {
         (problems, _) => format!("{} to be mended before notebooks can run.", needs(problems)),
     };
     let _ = writeln!(text, "\n{summary}");
+    text
+}
+
+/// A problem that was met, and what may be to blame for it.
+pub(super) fn explanation(problem: String, program: &Path, findings: &[Finding]) -> String {
+    let mut text = problem;
+    for Finding { found, hints, .. } in findings.iter().filter(|finding| finding.is_problem()) {
+        if !text.contains(found) {
+            let _ = write!(text, "\n{found}");
+        }
+        for hint in hints {
+            let _ = write!(text, "\nhelp: {hint}");
+        }
+    }
+    let _ = write!(text, "\nhelp: `{} doctor` says what else is missing", quoted(program));
     text
 }
 

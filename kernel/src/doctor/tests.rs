@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
 
-use super::examine::{Verdict, examine};
+use super::examine::{Verdict, examine, for_cells};
 use super::facts::{Facts, Folder, Jupyter, Kernel, Runtime, Tools, Usage};
-use super::report::report;
+use super::report::{explanation, report};
+use crate::compile::toolchain::ToolchainError;
 
 /// A machine that has everything.
 fn good() -> Facts {
@@ -97,11 +98,11 @@ fn all_is_well() {
 fn no_rust() {
     check(
         |facts| {
-            facts.toolchain = Err("cannot find `rustc` on PATH or in the cargo folder".into());
+            facts.toolchain = Err(ToolchainError::Missing);
             facts.runtime = None;
         },
         expect![[r#"
-              ✗ Rust          cannot find `rustc` on PATH or in the cargo folder
+              ✗ Rust          there is no `rustc` on PATH or in cargo's folder
                               hint: install Rust from https://rustup.rs, open a new terminal, and try again
               ✗ cell runtime  cannot be built without Rust
                               hint: see above
@@ -268,12 +269,12 @@ fn no_temporary_files_and_no_ports() {
             facts.loopback = Err("Cannot assign requested address (os error 99)".into());
         },
         expect![[r#"
-              ✗ temp folder   /tmp cannot be written to: Permission denied (os error 13)
+              ! temp folder   /tmp cannot be written to (Permission denied (os error 13)), as some programs and crates want to
                               hint: set TMPDIR to a folder of yours
               ✗ ports         127.0.0.1 cannot be listened on: Cannot assign requested address (os error 99)
                               hint: front ends reach kernels there: ask whoever runs this machine or container
 
-            2 things have to be mended before notebooks can run.
+            One thing has to be mended before notebooks can run.
         "#]],
     );
 }
@@ -379,4 +380,32 @@ fn a_kernel_that_is_another_boucle() {
             Notebooks can run; one thing could be better.
         "#]],
     );
+}
+
+#[test]
+fn what_a_cell_is_told_that_cannot_run() {
+    let mut facts = good();
+    facts.cc = None;
+    facts.runtime.as_mut().expect("a good machine").built = false;
+    facts.temporary.writable = Err("Permission denied (os error 13)".into());
+    let problem = "building the cell runtime failed:\nlinker `cc` not found".to_owned();
+    expect![[r#"
+        building the cell runtime failed:
+        linker `cc` not found
+        no C compiler (`cc`), and Rust needs one to link
+        help: Debian, Ubuntu: sudo apt install build-essential; Fedora: sudo dnf install gcc; macOS: xcode-select --install
+        help: `/home/ada/.cargo/bin/boucle doctor` says what else is missing"#]]
+    .assert_eq(&explanation(problem, &facts.program, &for_cells(&facts)));
+}
+
+#[test]
+fn a_cell_is_told_nothing_twice() {
+    let mut facts = good();
+    facts.toolchain = Err(ToolchainError::Missing);
+    let problem = ToolchainError::Missing.to_string();
+    expect![[r#"
+        there is no `rustc` on PATH or in cargo's folder
+        help: install Rust from https://rustup.rs, open a new terminal, and try again
+        help: `/home/ada/.cargo/bin/boucle doctor` says what else is missing"#]]
+    .assert_eq(&explanation(problem, &facts.program, &for_cells(&facts)));
 }

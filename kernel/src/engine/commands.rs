@@ -148,7 +148,7 @@ impl Engine {
     }
 
     async fn show_tasks(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
-        self.prepare(Some(publisher)).await?;
+        self.prepare(publisher).await?;
         let tasks = self.worker().await?.tasks().await;
         let mut table = Table::new(["Task", "Coroutine", "State", "Awaits", "At", "Since", "Awaited by"]);
         let left_out = tasks.len().saturating_sub(MOST_TASKS);
@@ -174,7 +174,7 @@ impl Engine {
     }
 
     async fn show_versions(&mut self, publisher: &Publisher) -> Result<(), ErrorReport> {
-        self.prepare(Some(publisher)).await?;
+        self.prepare(publisher).await?;
         let rustc = self.ready()?.runtime.toolchain.short_version();
         say(format!("Boucle {}, {rustc}", env!("CARGO_PKG_VERSION")), publisher);
         Ok(())

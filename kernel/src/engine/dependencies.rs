@@ -3,23 +3,20 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::build_progress::BuildProgress;
 use super::commands::say;
-use super::crate_progress::CrateProgress;
 use super::{Engine, Ready, report};
-use crate::compile::Runtime;
-use crate::compile::deps::{self, Bundle, Dependencies, DependencyError, Progress};
+use crate::compile::deps::{self, Bundle, Dependencies, DependencyError};
+use crate::compile::{Progress, Runtime};
+use crate::doctor::GET_CC;
 use crate::error::ErrorReport;
 use crate::magics::{Cell, Table};
 use crate::nearest::nearest;
 use crate::publish::{MimeBundle, Publisher};
 use crate::worker::Worker;
-
-/// How often the progress of a build is looked at. What is done sooner is not shown at all.
-const LOOK: Duration = Duration::from_millis(300);
 
 /// Crates that are in every cell, which `extern crate` may name all the same.
 const BUILT_IN: &[&str] = &["self", "std", "core", "alloc", "proc_macro", "test", "asyncio"];
@@ -94,7 +91,7 @@ impl Engine {
 
     /// From here on, cells use exactly these crates. If they cannot, nothing changes.
     async fn use_crates(&mut self, wanted: Dependencies, publisher: &Publisher) -> Result<(), ErrorReport> {
-        self.prepare(Some(publisher)).await?;
+        self.prepare(publisher).await?;
         let earlier = self.ready()?.compiler.crates().cloned();
         let same = wanted == *self.session.dependencies();
         if same && earlier.as_ref().is_some_and(Bundle::is_current) {
@@ -131,7 +128,6 @@ impl Engine {
     ) -> Result<Provided, ErrorReport> {
         let Ready { runtime, worker, .. } = self.ready()?;
         let is_unused = worker.as_deref().is_none_or(Worker::is_unused);
-        let mut interrupts = self.interrupts.clone();
         let (news, latest) = watch::channel(Progress::default());
         let building = async {
             let provided = match earlier {
@@ -148,22 +144,15 @@ impl Engine {
                 provided => provided.map(Provided::Bundle),
             }
         };
-        tokio::pin!(building);
-        let mut progress = CrateProgress::new(publisher);
-        let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
-        loop {
-            tokio::select! {
-                biased;
-                built = &mut building => {
-                    progress.end(built.as_ref().ok().map(|(Provided::Bundle(bundle) | Provided::Runtime(_, bundle))| bundle));
-                    return built.map_err(|error| self.explain(&error));
-                }
-                Ok(()) = interrupts.changed() => {
-                    progress.end(None);
-                    return Err(report::keyboard_interrupt());
-                }
-                _ = looks.tick() => progress.show(&latest.borrow()),
-            }
+        let versions = |(Provided::Bundle(bundle) | Provided::Runtime(_, bundle)): &Provided| {
+            let crates: Vec<String> =
+                bundle.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+            crates.join(", ")
+        };
+        let progress = BuildProgress::new(publisher, "crates");
+        match progress.follow(building, latest, self.interrupts.clone(), versions).await {
+            Some(built) => built.map_err(|error| self.explain(&error)),
+            None => Err(report::keyboard_interrupt()),
         }
     }
 
@@ -181,6 +170,9 @@ impl Engine {
         let unknown = problem.split_once("no matching package named `").and_then(|(_, rest)| rest.split('`').next());
         if let Some(near) = unknown.and_then(|name| nearest(name, POPULAR.split_whitespace())) {
             problem.push_str(&format!("\nhelp: did you mean `{near}`?"));
+        }
+        if problem.contains("error: linker `cc` not found") {
+            problem.push_str(&format!("\nhelp: {GET_CC}"));
         }
         if let DependencyError::OtherRuntime(_) = error {
             let variables: Vec<String> = self.session.variables().keys().map(|name| format!("`{name}`")).collect();

@@ -11,6 +11,7 @@ use super::callers::{self, Place};
 use super::habits;
 use crate::cell::{self, CellPlan};
 use crate::compile::{Diagnostic, Level, render::render};
+use crate::doctor;
 use crate::error::ErrorReport;
 use crate::magics;
 use crate::publish::{MimeBundle, Publisher, StreamName};
@@ -41,6 +42,17 @@ pub(super) fn refused(errors: &[Diagnostic]) -> ErrorReport {
         texts.push(format!("For more information: {}", lines.join("\n                      ")));
     }
     ErrorReport { ename: "CompileError".into(), evalue, traceback: vec![texts.join("\n\n")] }
+}
+
+/// There is nothing that cells could run on, for this reason.
+pub(super) async fn unavailable(problem: String) -> ErrorReport {
+    let reason = problem.clone();
+    let explained = tokio::task::spawn_blocking(|| doctor::explain(reason)).await.unwrap_or_else(|_| problem.clone());
+    let text = format!(
+        "RuntimeUnavailable: {explained}\nhelp: then run the cell again; where a variable of Jupyter's environment has changed, start Jupyter again"
+    );
+    let first = problem.lines().next().unwrap_or_default().trim_end_matches(':');
+    ErrorReport { ename: "RuntimeUnavailable".into(), evalue: first.to_owned(), traceback: vec![text] }
 }
 
 /// A command that there is not, or that is not used as it should be.

@@ -128,6 +128,10 @@ impl Turn {
 
     /// Runs a text: as a whole, or what its commands divide it into.
     pub(super) async fn run_text(&mut self, text: &Text<'_>, publisher: &Publisher) -> Result<(), ErrorReport> {
+        if text.code.trim().is_empty() {
+            // Consoles send such a one before their first prompt, which need not wait for what cells run on.
+            return Ok(());
+        }
         self.begin_part().await;
         match magics::segments(text.code, |name| self.session.knows(name)) {
             None => {

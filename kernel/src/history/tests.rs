@@ -146,6 +146,7 @@ fn the_place_follows_the_environment() {
     let file = |path: &str| Place::File(PathBuf::from(path));
     assert_eq!(place(&[("HOME", "/h")]), file("/h/.local/state/boucle/history.sqlite"));
     assert_eq!(place(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]), file("/s/boucle/history.sqlite"));
+    assert_eq!(place(&[("HOME", "/h"), ("XDG_STATE_HOME", "s")]), file("/h/.local/state/boucle/history.sqlite"));
     assert_eq!(place(&[("HOME", "/h"), (VARIABLE, "/x")]), file("/x"));
     assert_eq!(place(&[("HOME", "/h"), (VARIABLE, "")]), file("/h/.local/state/boucle/history.sqlite"));
     assert_eq!(place(&[("HOME", "/h"), (VARIABLE, IN_MEMORY)]), Place::Memory);

@@ -6,27 +6,21 @@
 //!    removes what it is about to build before it asks for it, so the library is put back before each build.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{fs, io};
 
 use tokio::sync::watch;
 
 use super::artifacts::{Artifact, Direct, Message, Metadata, messages};
-use super::cargo::{self, Printed};
-use super::complaint::{condense, is_about_the_network};
+use super::local;
 use super::lock::Lock;
 use super::manifest;
-use super::progress::Progress;
 use super::request::Dependencies;
 use super::store::{Bundle, Store};
-use super::{local, wrapper};
-use crate::compile::runtime::{self, Runtime};
+use crate::compile::cargo::{self, Printed, Progress, condense, is_about_the_network, wrapper};
+use crate::compile::runtime::{self, Draft, Runtime};
 
 /// The package of a bundle, in a workspace.
 const PACKAGE: &str = "runtime/bundle";
-
-/// How often the lock is asked for that another kernel holds.
-const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +92,7 @@ async fn find_or_build(
     if let Some(bundle) = store.find(key) {
         return Ok(bundle);
     }
-    let _turn = wait_for_turn(&runtime.folder.join("bundle.lock"), news).await.map_err(failed)?;
+    let _turn = cargo::wait_for_turn(&runtime.folder.join("bundle.lock"), "crates", news).await.map_err(failed)?;
     // Another kernel may have built it meanwhile.
     if let Some(bundle) = store.find(key) {
         return Ok(bundle);
@@ -131,32 +125,11 @@ pub(crate) async fn own_runtime(
     let manifest = manifest::manifest(wanted);
     let own = runtime.variant(&manifest);
     let failed = |cause| DependencyError::Folder { folder: own.folder.clone(), cause };
-    let _turn = wait_for_turn(&runtime::build_lock(), news).await.map_err(failed)?;
-    if own.is_built() {
-        return Ok(own.leased());
-    }
-    let workshop = runtime::workshop().map_err(failed)?;
-    let workspace = runtime::extract(workshop.path()).map_err(failed)?;
-    fs::write(workspace.join(PACKAGE).join("Cargo.toml"), manifest).map_err(failed)?;
+    let Some(draft) = Draft::begin(&own, news).await.map_err(failed)? else { return Ok(own.leased()) };
+    fs::write(draft.workspace().join(PACKAGE).join("Cargo.toml"), manifest).map_err(failed)?;
     let arguments = ["build", "--release", "-p", "boucle-bundle", "-p", "boucle-worker", "--message-format=json"];
-    let printed = cargo::run(&own.toolchain, &workspace, &arguments, "", news).await.map_err(failed)?;
-    artifacts_of(printed)?;
-    runtime::collect(workshop, &own.folder).map_err(failed)?;
-    Ok(own.leased())
-}
-
-/// Waits until no other kernel builds under this lock. Dropping the file lets the next one in.
-async fn wait_for_turn(lock: &Path, news: &watch::Sender<Progress>) -> io::Result<fs::File> {
-    let lock = fs::File::create(lock)?;
-    while let Err(error) = lock.try_lock() {
-        if let fs::TryLockError::Error(error) = error {
-            return Err(error);
-        }
-        let doing = "waiting for another notebook that builds its crates".to_owned();
-        news.send_replace(Progress { steps: None, doing });
-        tokio::time::sleep(LOCK_POLL).await;
-    }
-    Ok(lock)
+    artifacts_of(draft.build(&arguments, news).await.map_err(failed)?)?;
+    draft.finish().map_err(failed)
 }
 
 /// One build, while it has its turn.

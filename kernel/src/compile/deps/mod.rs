@@ -13,17 +13,12 @@
 
 mod artifacts;
 mod build;
-mod cargo;
-mod complaint;
 mod local;
 mod lock;
 mod manifest;
-mod progress;
 mod request;
 mod store;
-pub(crate) mod wrapper;
 
 pub(crate) use build::{DependencyError, own_runtime, provide, refresh};
-pub(crate) use progress::Progress;
 pub(crate) use request::Dependencies;
 pub(crate) use store::Bundle;

@@ -1,16 +1,22 @@
-//! Shows how far the crates of a notebook are, in one display that changes. Used by `dependencies`.
+//! Shows how far cargo is, in one display that changes, to whoever waits for it. Used by the engine for what cells run on, and by
+//! `dependencies` for the crates of a notebook.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::sync::watch;
 
-use crate::compile::deps::{Bundle, Progress};
+use crate::compile::Progress;
 use crate::publish::{MimeBundle, Publisher};
+
+/// How often the progress of a build is looked at. What is done sooner is not shown at all.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// The display of one build. Nothing is shown before the first news.
 #[derive(Debug)]
-pub(super) struct CrateProgress<'a> {
+pub(super) struct BuildProgress<'a> {
     publisher: &'a Publisher,
+    what: &'a str,
     began: Instant,
     /// The id by which front ends know the display.
     id: String,
@@ -18,37 +24,51 @@ pub(super) struct CrateProgress<'a> {
     shown: Option<MimeBundle>,
 }
 
-impl<'a> CrateProgress<'a> {
-    pub(super) fn new(publisher: &'a Publisher) -> CrateProgress<'a> {
-        CrateProgress { publisher, began: Instant::now(), id: uuid::Uuid::new_v4().to_string(), shown: None }
+impl<'a> BuildProgress<'a> {
+    /// For a build of what this names.
+    pub(super) fn new(publisher: &'a Publisher, what: &'a str) -> BuildProgress<'a> {
+        let id = uuid::Uuid::new_v4().to_string();
+        BuildProgress { publisher, what, began: Instant::now(), id, shown: None }
+    }
+
+    /// Awaits a build, and shows how far it is; `None` if it was interrupted. `describe` says what has been built. Errors are the
+    /// caller's to show.
+    pub(super) async fn follow<T, E>(
+        mut self,
+        building: impl Future<Output = Result<T, E>>,
+        latest: watch::Receiver<Progress>,
+        mut interrupts: watch::Receiver<u64>,
+        describe: impl FnOnce(&T) -> String,
+    ) -> Option<Result<T, E>> {
+        tokio::pin!(building);
+        let mut looks = tokio::time::interval_at(tokio::time::Instant::now() + LOOK, LOOK);
+        let built = loop {
+            tokio::select! {
+                biased;
+                built = &mut building => break Some(built),
+                Ok(()) = interrupts.changed() => break None,
+                _ = looks.tick() => self.show(&latest.borrow()),
+            }
+        };
+        self.end(built.as_ref().and_then(|built| built.as_ref().ok()).map(describe));
+        built
     }
 
     /// Shows the latest news, and the time that has passed.
-    pub(super) fn show(&mut self, news: &Progress) {
-        let seconds = self.began.elapsed().as_secs();
-        let doing = if news.doing.is_empty() { "" } else { &format!(": {}", news.doing) };
-        let (text, bar) = match news.steps {
-            Some((done, total)) => {
-                let bar = format!("<progress value=\"{done}\" max=\"{total}\"></progress> ");
-                (format!("building crates, {done} of {total} steps done{doing} ({seconds} s)"), bar)
-            }
-            None => (format!("preparing crates{doing} ({seconds} s)"), String::new()),
-        };
-        self.set(&text, &bar);
+    fn show(&mut self, news: &Progress) {
+        let (what, seconds) = (self.what, self.began.elapsed().as_secs());
+        let bar = news.steps.map(|(done, total)| format!("<progress value=\"{done}\" max=\"{total}\"></progress> "));
+        self.set(&format!("{} ({seconds} s)", news.text(what)), &bar.unwrap_or_default());
     }
 
-    /// Shows how the build ended, if its progress was shown. Errors are the caller's to show.
-    pub(super) fn end(&mut self, built: Option<&Bundle>) {
+    /// Shows what was built, if its progress was shown.
+    fn end(&mut self, built: Option<String>) {
         if self.shown.is_none() {
             return;
         }
         let seconds = self.began.elapsed().as_secs_f64();
         let text = match built {
-            Some(bundle) => {
-                let crates: Vec<String> =
-                    bundle.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
-                format!("built in {seconds:.1} s: {}", crates.join(", "))
-            }
+            Some(built) => format!("built in {seconds:.1} s: {built}"),
             None => format!("not built ({seconds:.1} s)"),
         };
         self.set(&text, "");
@@ -76,7 +96,7 @@ mod tests {
     #[test]
     fn one_display_shows_it_all() {
         let (publisher, published) = Publisher::for_tests();
-        let mut progress = CrateProgress::new(&publisher);
+        let mut progress = BuildProgress::new(&publisher, "crates");
         progress.end(None);
         let mut news = Progress { steps: None, doing: "Updating registry index".into() };
         progress.show(&news);

@@ -9,6 +9,17 @@ pub(crate) struct Progress {
     pub(crate) doing: String,
 }
 
+impl Progress {
+    /// In a sentence about what is built.
+    pub(crate) fn text(&self, what: &str) -> String {
+        let doing = if self.doing.is_empty() { "" } else { &format!(": {}", self.doing) };
+        match self.steps {
+            Some((done, total)) => format!("building {what}, {done} of {total} steps done{doing}"),
+            None => format!("preparing {what}{doing}"),
+        }
+    }
+}
+
 /// Reads a line of cargo's stderr. `None` if it is not about progress.
 pub(super) fn parse(line: &str) -> Option<Progress> {
     let line = line.trim();

@@ -1,4 +1,4 @@
-//! What cargo runs in rustc's place while it builds a bundle: this program itself, called by `main`, which becomes rustc.
+//! What cargo runs in rustc's place while it builds a runtime or a bundle: this program itself, called by `main`, which becomes rustc.
 //!
 //! It does three things. rustc is killed when its cargo is, which is killed when the kernel is. And a crate of the user's
 //! own gets other symbols whenever its files have changed: the worker, which never unloads a library, may hold an
@@ -13,10 +13,10 @@ use std::process::{Command, ExitCode};
 
 /// The environment variable that makes this program act as rustc. It holds the state of the user's own crates, or nothing
 /// while a runtime is built.
-pub(super) const VARIABLE: &str = "BOUCLE_RUSTC_METADATA";
+pub(in crate::compile) const VARIABLE: &str = "BOUCLE_RUSTC_METADATA";
 
 /// What is printed instead of building the runtime again.
-pub(super) const REFUSAL: &str = "these crates need another build of the runtime";
+pub(in crate::compile) const REFUSAL: &str = "these crates need another build of the runtime";
 
 /// Becomes rustc, if cargo has called this program in its place. Returns only if that was not so, or failed.
 pub(crate) fn become_rustc() -> Option<ExitCode> {

@@ -1,10 +1,10 @@
-//! cargo's reason for not building a bundle, in a few lines. Called by `build`; pure.
+//! cargo's reason for not building something, in a few lines. Called by `runtime` and by `deps::build`; pure.
 
 /// The lines that a user is shown of a failed build, at most.
 const LONGEST: usize = 25;
 
 /// What of cargo's stderr is worth reading. `diagnostics` are rustc's errors as it renders them.
-pub(super) fn condense(stderr: &str, diagnostics: &[String]) -> String {
+pub(in crate::compile) fn condense(stderr: &str, diagnostics: &[String]) -> String {
     let stderr = strip(stderr);
     if let Some(first) = diagnostics.first() {
         // A crate does not compile: its first error, and which crate it is.
@@ -44,7 +44,7 @@ fn dedent(line: &str) -> &str {
 }
 
 /// Whether the registry or a repository could not be reached.
-pub(super) fn is_about_the_network(stderr: &str) -> bool {
+pub(in crate::compile) fn is_about_the_network(stderr: &str) -> bool {
     [
         "failed to download",
         "download of",
