@@ -10,6 +10,7 @@ mod hook;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::panic::{panic_any, resume_unwind};
 
 pub use exception::Exception;
@@ -305,4 +306,9 @@ fn name_and_message(payload: &(dyn Any + Send)) -> (&'static str, String) {
     } else {
         ("panic", "a value without a message".to_owned())
     }
+}
+
+/// What the system says of an attempt, behind what was attempted: it does not name the file, program or address itself.
+pub(crate) fn of_attempt(attempt: impl fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{attempt}: {error}"))
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::error::of_attempt;
 use crate::state::what::What;
 use crate::task::awaiting::awaiting;
 
@@ -44,7 +45,11 @@ pub(crate) use transport::{Sink, Source};
 /// ```
 #[track_caller]
 pub fn open_connection(host: &str, port: u16) -> impl Future<Output = io::Result<(StreamReader, StreamWriter)>> {
-    awaiting(What::Connect, async move { Ok(ends(transport::of_tcp(TcpStream::connect((host, port)).await?))) })
+    awaiting(What::Connect, async move {
+        let connected = TcpStream::connect((host, port)).await;
+        let failed = |error| of_attempt(format_args!("cannot connect to {host}:{port}"), &error);
+        Ok(ends(transport::of_tcp(connected.map_err(failed)?)))
+    })
 }
 
 /// Opens a connection to the Unix socket at `path`: Python's `asyncio.open_unix_connection`. Cancel-safe.
@@ -67,7 +72,11 @@ pub fn open_connection(host: &str, port: u16) -> impl Future<Output = io::Result
 /// ```
 #[track_caller]
 pub fn open_unix_connection(path: impl AsRef<Path>) -> impl Future<Output = io::Result<(StreamReader, StreamWriter)>> {
-    awaiting(What::Connect, async move { Ok(ends(transport::of_unix(UnixStream::connect(path).await?))) })
+    awaiting(What::Connect, async move {
+        let path = path.as_ref();
+        let failed = |error| of_attempt(format_args!("cannot connect to `{}`", path.display()), &error);
+        Ok(ends(transport::of_unix(UnixStream::connect(path).await.map_err(failed)?)))
+    })
 }
 
 /// The two ends of a connection.

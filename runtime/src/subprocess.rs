@@ -12,6 +12,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::combine::gather;
+use crate::error::of_attempt;
 use crate::state::what::What;
 use crate::streams::{Sink, Source, StreamReader, StreamWriter};
 use crate::task::awaiting::awaiting;
@@ -135,6 +136,15 @@ impl Starting {
         self
     }
 
+    fn not_started(&self, error: &io::Error) -> io::Error {
+        let command = self.command.as_std();
+        let program = command.get_program().display();
+        match command.get_current_dir() {
+            Some(folder) => of_attempt(format_args!("cannot start `{program}` in `{}`", folder.display()), error),
+            None => of_attempt(format_args!("cannot start `{program}`"), error),
+        }
+    }
+
     fn start(mut self) -> io::Result<Process> {
         let [stdin, stdout, stderr] = self.streams;
         self.command.stdin(stdio(stdin)?);
@@ -152,7 +162,7 @@ impl Starting {
         } else {
             self.command.stdout(stdio(stdout)?).stderr(stdio(stderr)?);
         }
-        let mut child = self.command.kill_on_drop(true).spawn()?;
+        let mut child = self.command.kill_on_drop(true).spawn().map_err(|error| self.not_started(&error))?;
         // Its copies of the pipe's end must not keep the pipe open.
         drop(self.command);
         let stdin = match child.stdin.take() {

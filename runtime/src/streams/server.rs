@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::transport::{of_tcp, of_unix};
 use super::{Sink, Source, StreamReader, StreamWriter, ends};
-use crate::error::raise_cancelled;
+use crate::error::{of_attempt, raise_cancelled};
 use crate::event_loop::ensure_future;
 use crate::state::what::What;
 use crate::sync::Event;
@@ -57,7 +57,8 @@ pub async fn start_server<H>(handler: H, host: &str, port: u16) -> io::Result<Se
 where
     H: AsyncFn(StreamReader, StreamWriter) + 'static,
 {
-    let listener = TcpListener::bind((host, port)).await?;
+    let listener = TcpListener::bind((host, port)).await;
+    let listener = listener.map_err(|error| of_attempt(format_args!("cannot listen at {host}:{port}"), &error))?;
     Ok(Server::start(Listener::Tcp(listener), boxed(handler)))
 }
 
@@ -82,7 +83,10 @@ pub async fn start_unix_server<H>(handler: H, path: impl AsRef<Path>) -> io::Res
 where
     H: AsyncFn(StreamReader, StreamWriter) + 'static,
 {
-    Ok(Server::start(Listener::Unix(UnixListener::bind(path)?), boxed(handler)))
+    let path = path.as_ref();
+    let listener = UnixListener::bind(path)
+        .map_err(|error| of_attempt(format_args!("cannot listen at `{}`", path.display()), &error))?;
+    Ok(Server::start(Listener::Unix(listener), boxed(handler)))
 }
 
 fn boxed<H: AsyncFn(StreamReader, StreamWriter) + 'static>(handler: H) -> Handler {

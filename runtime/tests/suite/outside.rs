@@ -138,10 +138,11 @@ fn a_refused_connection_is_an_error() {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
             let port = listener.local_addr().expect("an address").port();
             drop(listener);
-            assert_eq!(
-                open_connection("127.0.0.1", port).await.expect_err("refused").kind(),
-                ErrorKind::ConnectionRefused
-            );
+            let refused = open_connection("127.0.0.1", port).await.expect_err("refused");
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+            assert!(refused.to_string().starts_with(&format!("cannot connect to 127.0.0.1:{port}: ")), "{refused}");
+            let elsewhere = start_server(async |_, _| (), "192.0.2.1", port).await.expect_err("not ours");
+            assert!(elsewhere.to_string().starts_with("cannot listen at 192.0.2.1:"), "{elsewhere}");
         });
     });
 }
@@ -201,8 +202,11 @@ fn processes_talk_and_end() {
             sleeper.terminate().expect("it runs");
             assert_eq!(sleeper.wait().await.expect("ended"), -15);
 
-            let missing = create_subprocess_exec("no-such-program", [""; 0]).await;
-            assert_eq!(missing.expect_err("there is none").kind(), ErrorKind::NotFound);
+            let missing = create_subprocess_exec("no-such-program", [""; 0]).await.expect_err("there is none");
+            assert_eq!(missing.kind(), ErrorKind::NotFound);
+            assert!(missing.to_string().starts_with("cannot start `no-such-program`: "), "{missing}");
+            let nowhere = create_subprocess_exec("true", [""; 0]).cwd("/no-such-folder").await.expect_err("no folder");
+            assert!(nowhere.to_string().starts_with("cannot start `true` in `/no-such-folder`: "), "{nowhere}");
             let wrong = create_subprocess_exec("cat", [""; 0]).stdout(STDOUT).await;
             assert_eq!(wrong.expect_err("makes no sense").kind(), ErrorKind::InvalidInput);
         });
