@@ -100,7 +100,8 @@ def borrow(program, folder):
     borrowed.program.parent.mkdir(parents=True)
     shutil.copy(program, borrowed.program)
     # It takes so long to build that it is not built again for each profile.
-    analyzers = [pathlib.Path(program).parent / "boucle-assist", ROOT / "target/release/boucle-assist"]
+    profile = pathlib.Path(program).parent
+    analyzers = [profile / "boucle-assist", profile.parent / "release/boucle-assist"]
     for analyzer in filter(pathlib.Path.exists, analyzers):
         borrowed.analyzer.symlink_to(analyzer.resolve())
         break

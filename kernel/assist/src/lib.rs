@@ -16,6 +16,7 @@ mod completion;
 mod help;
 pub mod library;
 pub mod message;
+pub mod readable;
 #[cfg(feature = "analyzer")]
 mod serve;
 pub mod snippet;

@@ -1,7 +1,6 @@
 //! What the kernel and the assistant say to each other: one JSON value a line, on the assistant's stdin and stdout.
 
 use std::io::{self, BufRead, Write};
-use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
@@ -70,11 +69,13 @@ pub struct Question {
 /// What is asked about a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum About {
-    /// What could stand there, beginning with the word that is there already.
+    /// What could stand there instead of the word in front of it, beginning with that.
     Completion,
     /// What stands there.
     Help {
-        /// Whether the call around it matters more than the token itself.
+        /// Where the name of what is called around the place begins, in bytes.
+        callee: Option<usize>,
+        /// Whether that call matters more than what stands at the place itself.
         call_first: bool,
         /// Whether the source of its definition is wanted, too.
         source: bool,
@@ -105,10 +106,8 @@ pub struct Candidate {
     pub kind: String,
     /// Its declaration or type.
     pub signature: String,
-    /// The bytes of the source that it takes the place of.
-    pub replaces: Range<usize>,
-    /// The greater, the more likely it is meant.
-    pub relevance: u32,
+    /// The greater, the more likely it is meant; 0 for what nothing speaks for or against.
+    pub relevance: i32,
 }
 
 /// What is known of a place.
@@ -118,6 +117,8 @@ pub struct Help {
     pub markdown: String,
     /// The definition as it is written.
     pub source: Option<String>,
+    /// Whether it is a field that the notebook's code cannot use: then a method of the same name is meant.
+    pub is_private: bool,
 }
 
 /// Writes a message.
@@ -153,7 +154,7 @@ mod tests {
             id: 7,
             text: "fn f() {\n    \"é🦀\"\n}\n".into(),
             offset: 3,
-            about: About::Help { call_first: true, source: false },
+            about: About::Help { callee: Some(1), call_first: true, source: false },
         });
         let mut pipe = Vec::new();
         write(&mut pipe, &message).unwrap();

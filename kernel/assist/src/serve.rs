@@ -119,11 +119,15 @@ impl Server {
         };
         let analysis = analyzer.with_text(text.clone());
         let position = analyzer.position(offset);
+        let callee = match about {
+            About::Help { callee, .. } => callee.map(|offset| analyzer.position(offset)),
+            About::Completion => None,
+        };
         spawn(move || {
             let find = || match about {
                 About::Completion => completion::candidates(&analysis, &text, position).map(Answer::Candidates),
-                About::Help { call_first, source } => {
-                    help::help(&analysis, position, call_first, source).map(Answer::Help)
+                About::Help { call_first, source, .. } => {
+                    help::help(&analysis, position, callee, call_first, source).map(Answer::Help)
                 }
             };
             let answer = catch_unwind(AssertUnwindSafe(find));

@@ -15,8 +15,21 @@ impl Help {
     pub(crate) fn plain(&self) -> String {
         let lines = self.markdown.lines().filter(|line| !line.starts_with("```") && *line != "---");
         let text = lines.collect::<Vec<_>>().join("\n");
-        text.trim().replace("\n\n\n", "\n\n")
+        without_links(text.trim()).replace("\n\n\n", "\n\n")
     }
+}
+
+/// `[text](url)` as `text`.
+fn without_links(markdown: &str) -> String {
+    let mut text = String::with_capacity(markdown.len());
+    let mut rest = markdown;
+    while let Some((before, behind)) = rest.split_once("](http") {
+        let Some((open, close)) = before.rfind('[').zip(behind.find(')')) else { break };
+        text.push_str(&before[..open]);
+        text.push_str(&before[open + 1..]);
+        rest = &behind[close + 1..];
+    }
+    text + rest
 }
 
 /// What the notebook knows of a name, or else the library of the event loop.
@@ -63,6 +76,13 @@ mod tests {
         check("add", false, "fn add(a: i32) -> i32\n\nAdds.\n\ndefined in In[0]");
         check("add", true, "/// Adds.\nfn add(a: i32) -> i32 { a + 1 }\n\nAdds.\n\ndefined in In[0]");
         check("S", false, "struct S;\n\ndefined in In[0]");
+    }
+
+    #[test]
+    fn a_console_shows_no_links() {
+        let help =
+            Help { markdown: "```rust\nfn f(a: [u8; 2])\n```\n\n[`f`](https://x/f.html) is [a] [g](http://y)!".into() };
+        assert_eq!(help.plain(), "fn f(a: [u8; 2])\n\n`f` is [a] g!");
     }
 
     #[test]

@@ -10,19 +10,21 @@
 //! engine publishes.
 
 mod crates;
+mod files;
 mod known;
 mod names;
 mod offer;
 mod outline;
 mod place;
+mod popular;
 mod process;
 mod source;
 
+use std::env;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{env, iter};
 
 use boucle_assist::message::{About, Answer};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,11 +32,13 @@ use tokio::task::spawn_local;
 
 pub(crate) use known::Help;
 pub(crate) use offer::Offer;
-use offer::Rank;
+use offer::{Context, Rank};
 pub(crate) use outline::{Outline, project};
-use place::{Place, place, word_around, word_before};
+use place::{Argument, Place, callee, place, word_around, word_before};
 use process::{Analyst, Order};
+use source::Source;
 
+use crate::cell::FUNCTION_MACROS;
 use crate::magics;
 
 /// How long the analyzer may take. A second is what people wait for a list without wondering.
@@ -78,7 +82,18 @@ impl Assistant {
                 });
                 Completion { replaces: range, offers: offers.collect() }
             }
-            Place::Crate(range) => Completion { offers: crates::crates(&cell[range.clone()]), replaces: range },
+            Place::Argument { command, typed, kind } => {
+                let text = &cell[typed.clone()];
+                match kind {
+                    Argument::Crate => Completion { offers: crates::crates(text), replaces: typed },
+                    Argument::File => of_files(cell, typed),
+                    Argument::Word => {
+                        let offers = words(&cell[command], text);
+                        Completion { replaces: if offers.is_empty() { at..at } else { typed }, offers }
+                    }
+                }
+            }
+            Place::String(typed) => of_files(cell, typed),
             Place::Other => Completion { replaces: at..at, offers: Vec::new() },
         }
     }
@@ -87,8 +102,12 @@ impl Assistant {
         let replaces = word_before(code, at);
         let typed = &code[replaces.clone()];
         let path = path_before(code, replaces.start);
-        if let Some(Answer::Candidates(candidates)) = self.ask(outline, code, at, About::Completion).await {
-            let offers = offer::ranked(outline, candidates, typed, path.is_some());
+        let source = source::source(outline, code, at);
+        if let Some(Answer::Candidates(candidates)) = self.ask(outline, &source, at, About::Completion).await {
+            let before = code[..replaces.start].trim_end_matches([' ', '\t']);
+            let begins_statement = before.is_empty() || before.ends_with(['\n', ';', '{', '}']);
+            let context = Context { typed, is_path: path.is_some(), begins_statement, source: &source.text };
+            let offers = offer::ranked(outline, candidates, context);
             return Completion { replaces, offers };
         }
         // A number, a lifetime: nothing that has a name.
@@ -102,31 +121,65 @@ impl Assistant {
         let outline = Arc::clone(&self.outline.borrow());
         let code = match place(cell, at, |name| outline.knows(name)) {
             Place::Code(code) => code,
-            Place::Command(range) => return known::of_command(&cell[range]),
-            Place::Crate(_) | Place::Other => return None,
+            Place::Command(command) | Place::Argument { command, .. } => return known::of_command(&cell[command]),
+            Place::String(_) | Place::Other => return None,
         };
-        let word = &code[word_around(&code, at)];
+        let range = word_around(&code, at);
+        let word = &code[range.clone()];
         let call_first = word.is_empty() || word.starts_with(|c: char| c.is_ascii_digit());
-        let about = About::Help { call_first, source: with_source };
-        if let Some(Answer::Help(Some(help))) = self.ask(&outline, &code, at, about).await {
-            let source = help
-                .source
-                .into_iter()
-                .flat_map(|source| ["\n\n---\n\n```rust\n".to_owned(), source, "\n```".to_owned()]);
-            return Some(Help { markdown: iter::once(help.markdown).chain(source).collect() });
+        let called = callee(&code, at);
+        let name = if call_first { &code[called.clone()?] } else { word };
+        // The analyzer would tell of the function of this name, which people do not call.
+        if FUNCTION_MACROS.contains(&name) && !outline.knows(name) {
+            return known::of_name(&outline, name, with_source);
         }
-        known::of_name(&outline, word, with_source)
+        let ask = async |code: &str| {
+            let source = source::source(&outline, code, at);
+            let callee = called.as_ref().map(|name| source.start + name.start);
+            let about = About::Help { callee, call_first, source: with_source };
+            match self.ask(&outline, &source, at, about).await {
+                Some(Answer::Help(help)) => help,
+                _ => None,
+            }
+        };
+        let mut help = ask(&code).await;
+        // `names.len` is a private field, but not what somebody asks for who has not written the brackets yet.
+        if help.as_ref().is_some_and(|help| help.is_private) {
+            help = ask(&format!("{}(){}", &code[..range.end], &code[range.end..])).await.or(help);
+        }
+        let Some(help) = help else {
+            return known::of_name(&outline, name, with_source);
+        };
+        let source = help.source.map(|source| format!("\n\n---\n\n```rust\n{source}\n```"));
+        Some(Help { markdown: help.markdown + &source.unwrap_or_default() })
     }
 
-    /// The analyzer's answer, if it comes in time.
-    async fn ask(&self, outline: &Outline, code: &str, at: usize, about: About) -> Option<Answer> {
+    /// The analyzer's answer about byte `at` of the cell in a source, if it comes in time.
+    async fn ask(&self, outline: &Outline, source: &Source, at: usize, about: About) -> Option<Answer> {
         let project = outline.project.clone()?;
-        let source = source::source(outline, code);
         let (answer, answered) = oneshot::channel();
-        let order = Order { project, offset: source.start + at, text: source.text, about, answer };
+        let order = Order { project, offset: source.start + at, text: source.text.clone(), about, answer };
         self.orders.send(order).ok()?;
         tokio::time::timeout(PATIENCE, answered).await.ok()?.ok()
     }
+}
+
+/// The files that a path could go on with.
+fn of_files(cell: &str, path: Range<usize>) -> Completion {
+    let (name, offers) = files::files(&cell[path.clone()]);
+    Completion { replaces: path.start + name..path.end, offers }
+}
+
+/// Those of a command's words that begin as what is typed.
+fn words(command: &str, typed: &str) -> Vec<Offer> {
+    let meant = magics::choices(command).iter().filter(|word| word.starts_with(typed));
+    let offer = |word: &&str| Offer {
+        text: (*word).to_owned(),
+        kind: "option".into(),
+        signature: String::new(),
+        rank: Rank::Notebook,
+    };
+    meant.map(offer).collect()
 }
 
 /// What belongs in front of a word by `.` or `::`.
@@ -170,6 +223,11 @@ mod tests {
             assert_eq!(offers("tock;\n:va|").await, (6..9, vec![of(":vars")]));
             assert_eq!(offers("%%time|").await, (0..6, vec![of("%%time"), of("%%timeit")]));
             assert_eq!(offers(":dep tracing-subs|").await.1, [of("tracing-subscriber")]);
+            assert_eq!(offers(":clock v|").await, (7..8, vec![of("virtual")]));
+            assert_eq!(offers(":vars x|").await, (7..7, vec![]));
+            assert_eq!(offers("!cat src/lib|").await, (9..12, vec![]));
+            assert_eq!(offers("!cat src/mai|").await, (9..12, vec![of("main.rs")]));
+            assert_eq!(offers("f(\"src/mai|").await, (7..10, vec![of("main.rs")]));
         };
         LocalSet::new().run_until(check).await;
     }
@@ -185,6 +243,8 @@ mod tests {
             assert!(plain("?sleep", 6).await.is_some_and(|help| help.starts_with("pub fn sleep")));
             assert_eq!(plain("\"tock\"", 3).await, None);
             assert_eq!(plain("nonsense", 3).await, None);
+            assert!(plain("sleep(1", 7).await.is_some_and(|help| help.starts_with("pub fn sleep")));
+            assert!(plain(":opt 3", 6).await.is_some_and(|help| help.starts_with(":opt")));
         };
         LocalSet::new().run_until(check).await;
     }

@@ -1,9 +1,9 @@
-//! Finds out what stands at a place of a cell: Rust, the name of a command, a crate. Pure.
+//! Finds out what stands at a place of a cell: Rust, the name of a command, a crate, a file. Pure.
 
 use std::ops::Range;
 
 use crate::cell::{Lexeme, lexeme};
-use crate::magics::{self, Command, Segment, Sigil};
+use crate::magics::{self, Command, Line, Segment, Sigil};
 
 /// What stands at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,10 +12,29 @@ pub(super) enum Place {
     Code(String),
     /// The name of a command, with what it begins with.
     Command(Range<usize>),
-    /// What stands behind `:dep`: the name of a crate.
-    Crate(Range<usize>),
-    /// A string, a comment, or what only a command understands.
+    /// What stands behind the name of a command.
+    Argument {
+        /// The name, with what it begins with.
+        command: Range<usize>,
+        /// What is already there, up to the place.
+        typed: Range<usize>,
+        kind: Argument,
+    },
+    /// A string, which may be the path of a file, up to the place.
+    String(Range<usize>),
+    /// A comment, or what only a format understands.
     Other,
+}
+
+/// What a command wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// The name of a crate.
+    Crate,
+    /// The path of a file.
+    File,
+    /// One of the command's own words, or what only it understands.
+    Word,
 }
 
 /// What stands at byte `at` of a cell. `is_name` tells whether the notebook knows a name.
@@ -28,15 +47,14 @@ pub(super) fn place(text: &str, at: usize, is_name: impl Fn(&str) -> bool) -> Pl
         let is_here = whole.start <= at && at <= with_blanks(text, whole.end);
         let kept = match is_here {
             false => None,
-            true if at <= line.name.end && line.sigil != Sigil::Question => {
+            true if at <= line.name.end && !matches!(line.sigil, Sigil::Question | Sigil::Bang) => {
                 return Place::Command(whole.start..line.name.end);
             }
             true => Some(match magics::parse(text, &line) {
                 Ok(Command::Type(range) | Command::Time(range) | Command::Timeit { code: range, .. }) => range,
                 _ if line.sigil == Sigil::Question => line.name.start..whole.end,
                 Ok(Command::Doc(_)) => line.argument.clone(),
-                _ if &text[line.name.clone()] == "dep" => return of_dependency(text, &line.argument, at),
-                _ => return Place::Other,
+                _ => return argument(text, &line, at),
             }),
         };
         let kept = kept.unwrap_or(whole.end..whole.end);
@@ -44,7 +62,11 @@ pub(super) fn place(text: &str, at: usize, is_name: impl Fn(&str) -> bool) -> Pl
             code.replace_range(blank.clone(), &blanks(&text[blank]));
         }
     }
-    if is_code(&code, at) { Place::Code(code) } else { Place::Other }
+    match around(&code, at) {
+        Around::Code => Place::Code(code),
+        Around::String(start) => Place::String(start..at),
+        Around::Other => Place::Other,
+    }
 }
 
 /// The end of the blanks behind a place.
@@ -58,18 +80,34 @@ fn blanks(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
-/// Behind the name of the crate, cargo alone knows what may come.
-fn of_dependency(text: &str, argument: &Range<usize>, at: usize) -> Place {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let start = argument.start.min(at);
-    match text[start..at].chars().all(is_name) {
-        true => Place::Crate(start..at),
-        false => Place::Other,
-    }
+/// What is wanted behind the name of a command.
+fn argument(text: &str, line: &Line, at: usize) -> Place {
+    let name = &text[line.name.clone()];
+    let begin = line.argument.start.min(at);
+    let before = &text[begin..at];
+    let is_of_crate = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let word = at - before.len() + before.rfind([' ', '\t', '"', '\'', '=', '<', '>']).map_or(0, |before| before + 1);
+    let (kind, start) = match name {
+        "dep" if before.chars().all(is_of_crate) => (Argument::Crate, begin),
+        // In a string there may be a path.
+        "dep" if before.matches('"').count() % 2 == 1 => (Argument::File, word),
+        "load" | "" => (Argument::File, word),
+        _ => (Argument::Word, begin),
+    };
+    let command = line.name.start - line.sigil.text().len()..line.name.end;
+    Place::Argument { command, typed: start..at, kind }
 }
 
-/// Whether a place lies outside of strings and comments. In the braces of a string, as in `"{x}"`, there is code again.
-fn is_code(text: &str, at: usize) -> bool {
+/// What a place of some Rust code lies in.
+enum Around {
+    Code,
+    /// A string that has begun there, without its quote.
+    String(usize),
+    Other,
+}
+
+/// In the braces of a string, as in `"{x}"`, there is code again.
+fn around(text: &str, at: usize) -> Around {
     let mut from = 0;
     while from < at {
         let lexeme = lexeme(text, from);
@@ -80,18 +118,73 @@ fn is_code(text: &str, at: usize) -> bool {
             _ => at < end,
         };
         match lexeme {
-            Lexeme::Comment(_) if inside => return false,
-            Lexeme::Unfinished if text[from..].starts_with("/*") => return false,
-            Lexeme::String(_) | Lexeme::Unfinished if inside => return in_braces(&text[from..at]),
+            Lexeme::Comment(_) if inside => return Around::Other,
+            Lexeme::Unfinished if text[from..].starts_with("/*") => return Around::Other,
+            Lexeme::String(_) | Lexeme::Unfinished if inside => return in_string(&text[from..at], from),
             _ => {}
         }
         from = end;
     }
-    true
+    Around::Code
 }
 
-fn in_braces(before: &str) -> bool {
-    before.rfind('{').is_some_and(|open| !before[open..].contains(['}', ':']) && !before[..open].ends_with('{'))
+/// `before` is a string from its beginning, which lies at byte `from`, up to the place.
+fn in_string(before: &str, from: usize) -> Around {
+    let in_braces = |open: usize| !before[open..].contains(['}', ':']) && !before[..open].ends_with('{');
+    match (before.rfind('{'), before.find('"')) {
+        (Some(open), _) if in_braces(open) => Around::Code,
+        (None, Some(quote)) => Around::String(from + quote + 1),
+        _ => Around::Other,
+    }
+}
+
+/// Where the brackets stand that are opened in a text and not closed.
+pub(super) fn brackets(text: &str) -> Vec<usize> {
+    let mut open = Vec::new();
+    for (at, lexeme) in lexemes(text) {
+        match lexeme {
+            Lexeme::Open(_) => open.push(at),
+            Lexeme::Close(_) => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open
+}
+
+/// Where a string or a comment stands that does not end.
+pub(super) fn unfinished(text: &str) -> Option<usize> {
+    lexemes(text).find_map(|(at, lexeme)| (lexeme == Lexeme::Unfinished).then_some(at))
+}
+
+/// The tokens of a text and where they stand; what does not end is the last.
+fn lexemes(text: &str) -> impl Iterator<Item = (usize, Lexeme)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let at = next;
+        let found = (at < text.len()).then(|| lexeme(text, at))?;
+        next = found.length().map_or(text.len(), |length| at + length);
+        Some((at, found))
+    })
+}
+
+/// The name of what is called around a place: a function, a method, or a macro.
+pub(super) fn callee(code: &str, at: usize) -> Option<Range<usize>> {
+    for open in brackets(&code[..at]).into_iter().rev() {
+        let before = code[..open].trim_end();
+        let name = before.strip_suffix('!').unwrap_or(before);
+        let is_call = name.len() < before.len() || code[open..].starts_with('(');
+        let path = if name.ends_with('>') { name.rfind("::<").map_or(name, |end| &name[..end]) } else { name };
+        let word = word_before(code, path.len());
+        let is_name = code[word.clone()].starts_with(|c: char| c == '_' || c.is_alphabetic());
+        if is_call && is_name && syn::parse_str::<syn::Ident>(&code[word.clone()]).is_ok() {
+            return Some(word);
+        }
+        // Statements are no arguments of what is called around them.
+        if code[open..].starts_with('{') {
+            return None;
+        }
+    }
+    None
 }
 
 /// The identifier that ends at a place, perhaps empty.
@@ -138,20 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn strings_and_comments_are_not() {
-        for marked in [
-            "\"a|\"",
-            "\"a|",
-            "// a|",
-            "// a|\nx",
-            "/* a|",
-            "/* | */",
-            "println!(\"{{x|}}\")",
-            "println!(\"{x:|}\")",
-            "r#\"|\"#",
-        ] {
+    fn strings_and_comments_are_told_from_it() {
+        for marked in ["// a|", "// a|\nx", "/* a|", "/* | */", "println!(\"{{x|}}\")", "println!(\"{x:|}\")"] {
             assert_eq!(at(marked), Place::Other, "{marked}");
         }
+        assert_eq!(at("f(\"a|\""), Place::String(3..4));
+        assert_eq!(at("\"a/é|"), Place::String(1..5));
+        assert_eq!(at("r#\"|\"#"), Place::String(3..3));
     }
 
     #[test]
@@ -159,11 +245,50 @@ mod tests {
         assert_eq!(at(":va|"), Place::Command(0..3));
         assert_eq!(at("x;\n:|"), Place::Command(3..4));
         assert_eq!(at("%%ti|"), Place::Command(0..4));
-        assert_eq!(at(":dep ser|"), Place::Crate(5..8));
-        assert_eq!(at(":dep |"), Place::Crate(5..5));
-        assert_eq!(at(":dep serde = { ver|"), Place::Other);
-        assert_eq!(at(":opt |"), Place::Other);
-        assert_eq!(at("!ls |"), Place::Other);
+    }
+
+    #[track_caller]
+    fn check_argument(marked: &str, expected: &str, kind: Argument) {
+        let Place::Argument { command, typed, kind: found } = at(marked) else { panic!("{marked}: {:?}", at(marked)) };
+        let text = marked.replacen('|', "", 1);
+        assert_eq!((format!("{} {}", &text[command], &text[typed]), found), (expected.to_owned(), kind), "{marked}");
+    }
+
+    #[test]
+    fn arguments_are_told_apart() {
+        check_argument(":dep ser|", ":dep ser", Argument::Crate);
+        check_argument(":dep |", ":dep ", Argument::Crate);
+        check_argument(":dep serde = { ver|", ":dep serde = { ver", Argument::Word);
+        check_argument(":dep shapes = { path = \"../sh|\" }", ":dep ../sh", Argument::File);
+        check_argument(":opt |", ":opt ", Argument::Word);
+        check_argument(":load no|", ":load no", Argument::File);
+        check_argument("x;\n!ls sr|", "! sr", Argument::File);
+        check_argument("!ls |", "! ", Argument::File);
+        check_argument("!cat <a/b|", "! a/b", Argument::File);
+    }
+
+    #[test]
+    fn calls_are_found_around_their_arguments() {
+        for (marked, expected) in [
+            ("f(|", "f"),
+            ("a.b(1, |", "b"),
+            ("f(g(1), |)", "f"),
+            ("f((1, |", "f"),
+            ("f::<u8>(|", "f"),
+            ("println!(\"{}\", |", "println"),
+            ("vec![|", "vec"),
+            ("Vec::<Vec<u8>>::with_capacity(|", "with_capacity"),
+            ("f(|x| x + |", "f"),
+            ("f(|x| { |", ""),
+            ("if (|", ""),
+            ("a[|", ""),
+            ("f() + |", ""),
+            ("f(\"(|", "f"),
+        ] {
+            let at = marked.rfind('|').unwrap();
+            let code = format!("{}{}", &marked[..at], &marked[at + 1..]);
+            assert_eq!(callee(&code, at).map(|name| &code[name]).unwrap_or_default(), expected, "{marked}");
+        }
     }
 
     #[test]

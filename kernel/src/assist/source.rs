@@ -4,10 +4,12 @@
 //! function's parameters. What stands in front of it is the same as long as the notebook is, so the analyzer keeps what
 //! it knows of that.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::outline::Outline;
-use crate::cell::{Lexeme, PRELUDE, Use, lexeme};
+use super::place::{brackets, unfinished};
+use crate::cell::{PRELUDE, Use};
 
 /// Names in the source that are not the user's.
 pub(super) const HIDDEN: [&str; 2] = ["boucle_prelude", "boucle_cell"];
@@ -20,8 +22,8 @@ pub(super) struct Source {
     pub(super) start: usize,
 }
 
-/// The source for a cell of a notebook.
-pub(super) fn source(outline: &Outline, cell: &str) -> Source {
+/// The source for a cell of a notebook in which somebody looks at byte `at`.
+pub(super) fn source(outline: &Outline, cell: &str, at: usize) -> Source {
     let mut text = String::new();
     for import in &outline.uses {
         text.push_str(&declaration(import));
@@ -36,27 +38,54 @@ pub(super) fn source(outline: &Outline, cell: &str) -> Source {
     let parameters: String = outline.variables.iter().map(|(name, ty)| format!("mut {name}: {ty}, ")).collect();
     let _ = writeln!(text, "async fn {function}({parameters}) -> Result<(), Box<dyn std::error::Error>> {{");
     let start = text.len();
-    text.push_str(cell);
-    let _ = writeln!(text, "\n{};Ok(()) }}", closing(cell));
+    let cell = with_whole_attribute(cell, at);
+    text.push_str(&cell);
+    let _ = writeln!(text, "\n{};Ok(()) }}", closing(&cell));
     Source { text, start }
 }
 
-/// What closes the brackets that a cell leaves open: a call of a macro would swallow everything behind it.
-fn closing(cell: &str) -> String {
-    let (mut open, mut at) = (Vec::new(), 0);
-    while at < cell.len() {
-        let lexeme = lexeme(cell, at);
-        match lexeme {
-            Lexeme::Open(b'(') => open.push(')'),
-            Lexeme::Open(b'[') => open.push(']'),
-            Lexeme::Open(_) => open.push('}'),
-            Lexeme::Close(_) => drop(open.pop()),
-            _ => {}
-        }
-        let Some(length) = lexeme.length() else { break };
-        at += length;
+/// The cell with the attribute closed in which the place is, and something behind it: alone, it belongs to nothing, and
+/// open, it would take in all that follows.
+fn with_whole_attribute(cell: &str, at: usize) -> Cow<'_, str> {
+    let open = brackets(&cell[..at]);
+    let Some(first) = open.iter().position(|bracket| cell[..*bracket].ends_with('#')) else { return cell.into() };
+    let word = cell[at..].find(|c: char| c != '_' && !c.is_alphanumeric()).map_or(cell.len(), |length| at + length);
+    let closing = match brackets(cell).starts_with(&open[..=first]) {
+        true => counterparts(cell, &open[first..]),
+        false => String::new(),
+    };
+    let (before, behind) = cell.split_at(word);
+    let is_last = behind.trim_start_matches([')', ']', ' ', '\n']).is_empty();
+    // As for the name of an attribute, there are some for each kind of item.
+    let item = if is_last && first == 0 && open.len() > 1 { " struct Item;" } else { "" };
+    match closing.is_empty() {
+        true => format!("{cell}{item}"),
+        false => format!("{before}{closing}{item}{behind}"),
     }
-    open.iter().rev().collect()
+    .into()
+}
+
+/// What closes the brackets and the string that a cell leaves open: a call of a macro would swallow everything behind it.
+fn closing(cell: &str) -> String {
+    let quote = match unfinished(cell) {
+        Some(at) if !cell[at..].starts_with("/*") => {
+            let hashes = cell[at..].trim_start_matches(['b', 'c', 'r']);
+            let hashes = hashes.len() - hashes.trim_start_matches('#').len();
+            format!("\"{}", "#".repeat(hashes))
+        }
+        Some(_) => "*/".to_owned(),
+        None => String::new(),
+    };
+    quote + &counterparts(cell, &brackets(cell))
+}
+
+fn counterparts(cell: &str, open: &[usize]) -> String {
+    let counterpart = |at: &usize| match cell.as_bytes()[*at] {
+        b'(' => ')',
+        b'[' => ']',
+        _ => '}',
+    };
+    open.iter().rev().map(counterpart).collect()
 }
 
 fn declaration(import: &Use) -> String {
@@ -102,7 +131,7 @@ pub(super) mod tests {
             &[("p", "P"), ("v", "std::vec::Vec<i32>")],
         );
         let cell = "let é = \"🦀\";\np.";
-        let source = source(&outline, cell);
+        let source = source(&outline, cell, cell.len());
         assert_eq!(&source.text[source.start..][..cell.len()], cell);
         let before = &source.text[..source.start];
         for part in [
@@ -118,7 +147,7 @@ pub(super) mod tests {
     #[test]
     fn what_stands_before_the_cell_does_not_depend_on_it() {
         let outline = outline(&["fn f() {}"], &[]);
-        let [a, b] = ["f(", "let x = {"].map(|cell| source(&outline, cell));
+        let [a, b] = ["f(", "let x = {"].map(|cell| source(&outline, cell, cell.len()));
         assert_eq!(a.text[..a.start], b.text[..b.start]);
     }
 
@@ -134,8 +163,12 @@ pub(super) mod tests {
             "struct S;\nS",
             "println!(\"{}\", vec![n",
             "if true { f(\"(\"",
+            "println!(\"{n",
+            "f(r##\"a",
+            "f(/* a",
+            "#[derive(De",
         ] {
-            let source = source(&outline, cell);
+            let source = source(&outline, cell, cell.len());
             assert!(syn::parse_file(&source.text).is_ok(), "{}", source.text);
         }
     }

@@ -55,6 +55,18 @@ pub(super) fn dependency(argument: &str, _: Range<usize>) -> Result<Command, Str
     }
 }
 
+/// The words that a command takes, if it has a few of its own.
+pub(crate) fn choices(command: &str) -> &'static [&'static str] {
+    match command {
+        ":opt" => &["0", "1", "2", "3", "auto"],
+        "%%opt" => &["0", "1", "2", "3"],
+        ":clock" => &["virtual", "real"],
+        ":fmt" => &["{:#?}", "{:?}", "{}"],
+        ":efmt" => &["default", "{}", "{:?}", "{:#?}"],
+        _ => &[],
+    }
+}
+
 pub(super) fn clock(argument: &str, _: Range<usize>) -> Result<Command, String> {
     match argument.trim_end_matches(';').trim_end() {
         "" => Ok(Command::Clock(None)),
