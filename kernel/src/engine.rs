@@ -144,6 +144,7 @@ pub(crate) fn is_complete(code: &str) -> IsComplete {
     let judge = |segment: &Segment| match segment {
         Segment::Code(range) => cell::is_complete(&code[range.clone()]),
         Segment::Command(line) if magics::is_open(code, line) => IsComplete::Incomplete { indent: "    ".into() },
+        Segment::Command(line) if magics::goes_on(code, line) => IsComplete::Incomplete { indent: String::new() },
         Segment::Command(_) => IsComplete::Complete,
     };
     let Some((last, earlier)) = segments.split_last() else { return IsComplete::Complete };

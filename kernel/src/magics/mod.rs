@@ -11,6 +11,6 @@ mod words;
 pub(crate) use arguments::choices;
 pub(crate) use command::{Command, Problem, beginning_with, help, parse, usage};
 pub(crate) use documentation::{Documentation, find_documentation, signature_and_prose};
-pub(crate) use segment::{Line, Segment, Sigil, is_open, segments};
+pub(crate) use segment::{Line, Segment, Sigil, goes_on, is_open, segments};
 pub(crate) use table::{Cell, Table};
 pub(crate) use words::{duration, short_type};

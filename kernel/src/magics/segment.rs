@@ -110,6 +110,16 @@ pub(crate) fn is_open(text: &str, line: &Line) -> bool {
     scan.depth > 0 && matches!(line.sigil, Sigil::Colon | Sigil::Percent)
 }
 
+/// Whether the command that the text ends with still waits for a line: its own next one, or the first of its cell.
+pub(crate) fn goes_on(text: &str, line: &Line) -> bool {
+    match line.sigil {
+        Sigil::Bang => text.ends_with('\\'),
+        // A whole cell that is still empty.
+        Sigil::Cell => !text[line.name.end..].contains('\n'),
+        _ => false,
+    }
+}
+
 /// What stands before a place, on the level of statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
