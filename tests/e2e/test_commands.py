@@ -109,7 +109,7 @@ def test_what_is_rust_stays_rust(kernel):
 def test_a_cell_of_commands_is_complete(kernel):
     for code in (":vars", "!ls", "%time f()", "?sleep", "let a = 1;\n:vars"):
         assert kernel.ask("is_complete_request", {"code": code}).reply["status"] == "complete", code
-    for code in ("%time for i in 0..3 {", ":vars\nfn f() {"):
+    for code in ("%time for i in 0..3 {", ":vars\nfn f() {", "%%timeit", "!ls \\"):
         assert kernel.ask("is_complete_request", {"code": code}).reply["status"] == "incomplete", code
 
 

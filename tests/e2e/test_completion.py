@@ -3,6 +3,7 @@
 The `|` in a text is the cursor. The analyzer is a process of its own that needs some seconds; what it knows is asked for until it does.
 """
 
+import pathlib
 import signal
 
 import psutil
@@ -70,9 +71,15 @@ def analyzer(kernel):
     return process
 
 
+def is_at_rest(process):
+    """Whether no thread of a process runs or wants to."""
+    states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()]
+    return set(states) == {"S"}
+
+
 @pytest.fixture(autouse=True)
 def needs_the_analyzer(installation):
-    assert installation.analyzer.exists(), "cargo build --release --bin boucle-assist"
+    assert installation.analyzer.exists(), "cargo build --release -p boucle --bin boucle-assist"
 
 
 @pytest.fixture
@@ -219,6 +226,14 @@ def test_keystrokes_do_not_queue(notebook):
     notebook.done(*requests, limit=20)
     assert all(request.reply["status"] == "ok" for request in requests)
     assert "map(f)" in requests[-1].reply["matches"]
+
+
+def test_it_is_ready_before_somebody_who_runs_cells_asks(kernel):
+    kernel.ok("let word = String::new();", allow_stdin=True)
+    process = kernel.wait_for(lambda: next(iter(processes.named(kernel.pid, "boucle-assist")), None), WARM)
+    # It works without being asked, until it has nothing left to do.
+    kernel.wait_for(lambda: sum(process.cpu_times()[:2]) > 1 and is_at_rest(process), WARM)
+    assert "len()" in matches(kernel, "word.le|"), "the first answer knows methods"
 
 
 def test_it_is_started_when_it_is_needed_and_again_after_a_crash(kernel):

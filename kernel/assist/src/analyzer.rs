@@ -68,6 +68,11 @@ impl Analyzer {
         self.host.analysis()
     }
 
+    /// Lets go of what can be found out again. What is still asked ends with `Cancelled`.
+    pub(crate) fn tidy(&mut self) {
+        self.host.trigger_garbage_collection();
+    }
+
     /// A place in the text.
     pub(crate) fn position(&self, offset: usize) -> FilePosition {
         let offset = TextSize::new(u32::try_from(offset).unwrap_or(u32::MAX));

@@ -15,6 +15,8 @@ mod completion;
 #[cfg(feature = "analyzer")]
 mod help;
 pub mod library;
+#[cfg(feature = "analyzer")]
+mod memory;
 pub mod message;
 pub mod readable;
 #[cfg(feature = "analyzer")]

@@ -7,15 +7,19 @@
 use std::io::{self, BufReader, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::analyzer::Analyzer;
 use crate::message::{About, Answer, FromAssistant, Library, Project, Question, ToAssistant, read, write};
-use crate::{completion, help};
+use crate::{completion, help, memory};
 
 /// The stack of a thread that analyzes, in bytes. Only what is used of it takes memory.
 const STACK: usize = 1 << 28;
+
+/// When nobody has asked for so long, nobody waits for an answer either, and there is time to tidy up.
+const IDLE: Duration = Duration::from_secs(3);
 
 enum Event {
     Kernel(ToAssistant),
@@ -28,6 +32,7 @@ enum Event {
 /// # Errors
 /// If stdout is closed.
 pub fn serve() -> io::Result<()> {
+    memory::prepare();
     let (events, queue) = channel();
     let kernel = events.clone();
     thread::spawn(move || {
@@ -39,12 +44,15 @@ pub fn serve() -> io::Result<()> {
         }
         process::exit(0);
     });
-    Server { events, analyzer: None, loading: false, next: None, latest: None }.run(&queue, &mut io::stdout().lock())
+    Server { events, analyzer: None, is_tidy: true, loading: false, next: None, latest: None }
+        .run(&queue, &mut io::stdout().lock())
 }
 
 struct Server {
     events: Sender<Event>,
     analyzer: Option<Box<Analyzer>>,
+    /// Whether it has been tidied up since it last answered.
+    is_tidy: bool,
     loading: bool,
     /// What is to be loaded when the present loading is over.
     next: Option<Project>,
@@ -55,7 +63,7 @@ struct Server {
 impl Server {
     fn run(mut self, queue: &Receiver<Event>, out: &mut impl Write) -> io::Result<()> {
         // It holds a sender itself, so the queue never ends.
-        while let Ok(event) = queue.recv() {
+        while let Ok(event) = self.next(queue) {
             match event {
                 Event::Kernel(ToAssistant::Open(project)) => self.open(project),
                 Event::Kernel(ToAssistant::Ask(question)) => {
@@ -66,6 +74,7 @@ impl Server {
                 }
                 Event::Loaded(loaded) => self.loaded(loaded, out)?,
                 Event::Answered(id, answer) => {
+                    self.is_tidy = false;
                     // One that was given up has been answered already.
                     if self.latest.as_ref().is_some_and(|latest| latest.id == id) {
                         self.latest = None;
@@ -75,6 +84,22 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// The next event; tidies up if it is long in coming.
+    fn next(&mut self, queue: &Receiver<Event>) -> Result<Event, RecvError> {
+        if self.is_tidy || self.latest.is_some() {
+            return queue.recv();
+        }
+        match queue.recv_timeout(IDLE) {
+            Err(RecvTimeoutError::Timeout) => {
+                self.is_tidy = true;
+                self.analyzer.iter_mut().for_each(|analyzer| analyzer.tidy());
+                memory::release();
+                queue.recv()
+            }
+            event => event.map_err(|_| RecvError),
+        }
     }
 
     fn open(&mut self, project: Project) {

@@ -20,13 +20,14 @@ mod popular;
 mod process;
 mod source;
 
+use std::cell::RefCell;
 use std::env;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boucle_assist::message::{About, Answer};
+use boucle_assist::message::{About, Answer, Project};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 
@@ -49,6 +50,8 @@ const PATIENCE: Duration = Duration::from_millis(800);
 pub(crate) struct Assistant {
     outline: watch::Receiver<Arc<Outline>>,
     orders: mpsc::UnboundedSender<Order>,
+    /// The crates for which the analyzer has been prepared.
+    prepared: RefCell<Option<Project>>,
 }
 
 /// What could stand at a place.
@@ -64,7 +67,23 @@ impl Assistant {
     pub(crate) fn new(outline: watch::Receiver<Arc<Outline>>) -> Assistant {
         let (orders, queue) = mpsc::unbounded_channel();
         spawn_local(Analyst::new(program()).serve(queue));
-        Assistant { outline, orders }
+        Assistant { outline, orders, prepared: RefCell::default() }
+    }
+
+    /// Has the analyzer look at what the notebook is made of, so that it knows that before somebody asks. To be called when
+    /// a cell has ended; it does nothing if the crates are the same as before.
+    pub(crate) fn prepare(&self) {
+        let outline = Arc::clone(&self.outline.borrow());
+        let Some(project) = outline.project.clone() else { return };
+        if self.prepared.replace(Some(project.clone())).as_ref() == Some(&project) {
+            return;
+        }
+        // Methods of std, and names that are not imported, need most of what there is.
+        let (start, code) = (source::source(&outline, "", 0).start, "String::new().len();\nHash");
+        let text = source::source(&outline, code, code.len()).text;
+        let (answer, _) = oneshot::channel();
+        let order = Order { project, offset: start + code.len(), text, about: About::Completion, answer };
+        let _ = self.orders.send(order);
     }
 
     /// What could stand at byte `at` of a cell. Never takes longer than a second; a newer question makes it end at once.

@@ -72,6 +72,10 @@ impl Analyst {
     }
 
     async fn take(&mut self, order: Order) {
+        // What nobody waits for is no reason to give up what somebody waits for.
+        if order.answer.is_closed() && self.waiting.values().any(|waiting| !waiting.is_closed()) {
+            return;
+        }
         self.questions += 1;
         let Order { project, text, offset, about, answer } = order;
         let question = Question { id: self.questions, text, offset, about };

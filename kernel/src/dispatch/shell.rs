@@ -108,6 +108,10 @@ impl Shell {
                 Some(done.reply)
             };
             self.channel.respond(&incoming, &publisher, handler).await;
+            // Where a person can be asked, that person types.
+            if request.allow_stdin {
+                context.assistant.prepare();
+            }
         }
     }
 }
