@@ -23,13 +23,15 @@
 //!
 //! In a cell, `display(x)` without the exclamation mark means the macro. The names are those of `IPython.display`. What
 //! a value is shown as: its [`Rich`] form if it has one; what its method `evcxr_display` prints, if it has one; its
-//! `Debug` form, as a table if it is a vector of structs or a map; its type.
+//! `Debug` form, in several lines if it is long, and as a table if it is a vector of structs or a map; its type.
 
 mod bundle;
 mod calls;
 mod choice;
 mod debug;
 mod format;
+mod layout;
+mod marks;
 mod rich;
 mod sink;
 mod table;

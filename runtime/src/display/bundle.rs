@@ -2,6 +2,7 @@
 //! the sink, and in the end by the front end, which shows the richest that it knows.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// The representations of one value, by MIME type. What is added twice counts as it was added last.
 ///
@@ -49,10 +50,10 @@ impl MimeBundle {
         MimeBundle::default()
     }
 
-    /// Adds a text under any MIME type. If it is one of JSON, the text must be JSON.
+    /// Adds a text under any MIME type. If it is one of JSON, the text must be JSON; a `serde_json::Value` is.
     #[must_use]
-    pub fn with(self, mime_type: &str, content: impl Into<String>) -> MimeBundle {
-        self.add(mime_type, Content::Text(content.into()))
+    pub fn with(self, mime_type: &str, content: impl Display) -> MimeBundle {
+        self.add(mime_type, Content::Text(content.to_string()))
     }
 
     /// Adds bytes under any MIME type.
@@ -68,31 +69,31 @@ impl MimeBundle {
 
     /// Adds the plain text that is shown where nothing else can be. Without one, the other types are named there.
     #[must_use]
-    pub fn text(self, text: impl Into<String>) -> MimeBundle {
+    pub fn text(self, text: impl Display) -> MimeBundle {
         self.with("text/plain", text)
     }
 
     /// Adds HTML.
     #[must_use]
-    pub fn html(self, html: impl Into<String>) -> MimeBundle {
+    pub fn html(self, html: impl Display) -> MimeBundle {
         self.with("text/html", html)
     }
 
     /// Adds Markdown.
     #[must_use]
-    pub fn markdown(self, markdown: impl Into<String>) -> MimeBundle {
+    pub fn markdown(self, markdown: impl Display) -> MimeBundle {
         self.with("text/markdown", markdown)
     }
 
     /// Adds LaTeX: formulas between dollar signs.
     #[must_use]
-    pub fn latex(self, latex: impl Into<String>) -> MimeBundle {
+    pub fn latex(self, latex: impl Display) -> MimeBundle {
         self.with("text/latex", latex)
     }
 
     /// Adds an SVG image.
     #[must_use]
-    pub fn svg(self, svg: impl Into<String>) -> MimeBundle {
+    pub fn svg(self, svg: impl Display) -> MimeBundle {
         self.with("image/svg+xml", svg)
     }
 
@@ -108,22 +109,22 @@ impl MimeBundle {
         self.with_bytes("image/jpeg", file)
     }
 
-    /// Adds JSON, as text.
+    /// Adds JSON, as text or as a `serde_json::Value`.
     #[must_use]
-    pub fn json(self, json: impl Into<String>) -> MimeBundle {
+    pub fn json(self, json: impl Display) -> MimeBundle {
         self.with("application/json", json)
     }
 
-    /// Adds a Vega-Lite specification, as the text of its JSON.
+    /// Adds a Vega-Lite specification, in JSON.
     #[must_use]
-    pub fn vega_lite(self, specification: impl Into<String>) -> MimeBundle {
+    pub fn vega_lite(self, specification: impl Display) -> MimeBundle {
         self.with("application/vnd.vegalite.v5+json", specification)
     }
 
     /// Tells the front end more about one representation, in JSON: `metadata("image/png", r#"{"width": 200}"#)`.
     #[must_use]
-    pub fn metadata(mut self, mime_type: &str, json: impl Into<String>) -> MimeBundle {
-        self.metadata.insert(mime_type.to_owned(), json.into());
+    pub fn metadata(mut self, mime_type: &str, json: impl Display) -> MimeBundle {
+        self.metadata.insert(mime_type.to_owned(), json.to_string());
         self
     }
 

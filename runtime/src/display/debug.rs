@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Debug, Write};
 
-use super::{MimeBundle, format, table};
+use super::{MimeBundle, format, layout, table};
 use crate::interrupt::checkpoint;
 
 /// How many lines are shown.
@@ -22,8 +22,8 @@ pub(super) fn bundle(value: &dyn Debug, type_name: &str) -> Option<MimeBundle> {
     }
     let mut limited = Limited::default();
     let failed = format::write(&mut limited, value).is_err();
-    let Limited { mut text, cut, .. } = limited;
-    let table = if format::is_set() { None } else { table::html(&text, type_name, cut.is_none()) };
+    let table = if format::is_set() { None } else { table::html(&limited.text, type_name, limited.cut.is_none()) };
+    let Limited { mut text, cut, .. } = if format::is_set() { limited } else { limited.laid_out(failed) };
     match cut {
         Some(limit) => text.push_str(&format!("\n… cut after {limit}; `println!(\"{{:?}}\", …)` prints all of it")),
         None if failed => text.push_str(" … (its `Debug` implementation returned an error here)"),
@@ -43,6 +43,16 @@ struct Limited {
     lines: usize,
     /// The limit that has been reached.
     cut: Option<&'static str>,
+}
+
+impl Limited {
+    /// The same in lines that are not too long, as far as the limits allow; `broken` if the text has no end.
+    fn laid_out(self, broken: bool) -> Limited {
+        let mut page = Limited::default();
+        let _ = layout::write(&mut page, &self.text, self.cut.is_none() && !broken);
+        page.cut = page.cut.or(self.cut);
+        page
+    }
 }
 
 impl Write for Limited {
@@ -108,6 +118,17 @@ mod tests {
         }
         assert_eq!(text_of(&Lines(2_000)).lines().count(), 2_000);
         assert!(text_of(&Lines(2_001)).contains("x\n… cut after 2,000 lines"));
+    }
+
+    #[test]
+    fn long_values_have_lines_and_limits() {
+        let shown = text_of(&vec!["a string longer than twenty"; 1_500]);
+        assert_eq!(shown.lines().count(), 1_502);
+        assert!(shown.starts_with("[\n    \"a string") && shown.ends_with("twenty\",\n]"), "{shown}");
+        let shown = text_of(&vec!["a string longer than twenty"; 5_000]);
+        assert!(shown.ends_with("twenty\",\n… cut after 2,000 lines; `println!(\"{:?}\", …)` prints all of it"), "{shown}");
+        let shown = text_of(&(0..100_000).collect::<Vec<_>>());
+        assert!(shown.contains(" 99, 100, ") && shown.contains("… cut after 2"), "{shown}");
     }
 
     #[test]

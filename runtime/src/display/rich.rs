@@ -1,6 +1,7 @@
 //! What can be shown as more than its `Debug` form: the trait that people implement for their types, and wrappers that
 //! say what a text or a file is.
 
+use std::fmt::Display;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -57,10 +58,10 @@ macro_rules! texts {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub struct $name<S = String>(pub S);
 
-        impl<S: AsRef<str>> Rich for $name<S> {
+        impl<S: Display> Rich for $name<S> {
             fn mime_bundle(&self) -> MimeBundle {
-                let text = self.0.as_ref();
-                MimeBundle::new().$method(text)$(.$plain(text))?
+                let text = self.0.to_string();
+                MimeBundle::new()$(.$plain(&text))?.$method(text)
             }
         }
     )*};
@@ -77,9 +78,9 @@ texts! {
     Latex as latex and text;
     /// An SVG image.
     Svg as svg;
-    /// The text of a JSON value, shown as a tree. A terminal shows the text.
+    /// A JSON value or its text, shown as a tree. A terminal shows the text.
     Json as json and text;
-    /// The text of a Vega-Lite specification, shown as a plot.
+    /// A Vega-Lite specification, as a JSON value or its text, shown as a plot.
     VegaLite as vega_lite;
 }
 

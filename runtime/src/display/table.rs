@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use super::marks::{Mark, SEPARATOR, marks};
+
 /// How many rows are shown.
 const ROWS: usize = 100;
 
@@ -83,21 +85,21 @@ fn items(text: &str, open: char, close: char, complete: bool) -> Option<Vec<&str
     if complete {
         return split(body.strip_suffix(close)?);
     }
-    let mut items = pieces(body, ", ", usize::MAX).0;
+    let mut items = pieces(body, Mark::Comma, usize::MAX).0;
     items.pop();
     Some(items)
 }
 
 /// The parts of a text between commas that stand in no delimiters and no literal; `None` if the delimiters do not match.
 fn split(text: &str) -> Option<Vec<&str>> {
-    match pieces(text, ", ", usize::MAX) {
+    match pieces(text, Mark::Comma, usize::MAX) {
         (pieces, true) => Some(if text.is_empty() { Vec::new() } else { pieces }),
         (_, false) => None,
     }
 }
 
 fn split_at_colon(text: &str) -> Option<(&str, &str)> {
-    match pieces(text, ": ", 2) {
+    match pieces(text, Mark::Colon, 2) {
         (pieces, true) if pieces.len() == 2 => Some((pieces[0], pieces[1])),
         _ => None,
     }
@@ -105,63 +107,24 @@ fn split_at_colon(text: &str) -> Option<(&str, &str)> {
 
 /// Splits at a separator outside of delimiters and literals, into so many parts at most; and whether all that is opened
 /// is closed.
-fn pieces<'t>(text: &'t str, separator: &str, most: usize) -> (Vec<&'t str>, bool) {
+fn pieces<'t>(text: &'t str, separator: Mark, most: usize) -> (Vec<&'t str>, bool) {
     let mut pieces = Vec::new();
     let mut open = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while let Some(c) = text[at..].chars().next() {
-        let rest = &text[at..];
-        if open.is_empty() && pieces.len() + 1 < most && rest.starts_with(separator) {
-            pieces.push(&text[start..at]);
-            at += separator.len();
-            start = at;
-            continue;
+    let mut start = 0;
+    for (place, mark) in marks(text) {
+        match mark {
+            Mark::Open(delimiter) => open.push(delimiter),
+            Mark::Close(delimiter) if open.pop() == Some(delimiter) => {}
+            Mark::Close(_) | Mark::Unclosed => return (pieces, false),
+            _ if mark == separator && open.is_empty() && pieces.len() + 1 < most => {
+                pieces.push(&text[start..place.byte]);
+                start = place.byte + SEPARATOR;
+            }
+            Mark::Comma | Mark::Colon => {}
         }
-        match c {
-            '(' | '[' | '{' => open.push(c),
-            ')' | ']' | '}' => match (open.pop(), c) {
-                (Some('('), ')') | (Some('['), ']') | (Some('{'), '}') => {}
-                _ => return (pieces, false),
-            },
-            '"' | '\'' => match literal(rest) {
-                Some(length) => {
-                    at += length;
-                    continue;
-                }
-                // An apostrophe is a letter to a `Debug` form of somebody's own; a quotation mark has to be closed.
-                None if c == '"' => return (pieces, false),
-                None => {}
-            },
-            _ => {}
-        }
-        at += c.len_utf8();
     }
     pieces.push(&text[start..]);
     (pieces, open.is_empty())
-}
-
-/// The length of the literal that the text begins with.
-fn literal(text: &str) -> Option<usize> {
-    let mut chars = text.char_indices();
-    let (_, quote) = chars.next()?;
-    let mut count = 0;
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '\\' => {
-                let (_, escaped) = chars.next()?;
-                if escaped == 'u' {
-                    chars.find(|(_, c)| *c == '}')?;
-                }
-            }
-            c if c == quote => return Some(at + 1),
-            _ => {}
-        }
-        count += 1;
-        if quote == '\'' && count > 1 {
-            return None;
-        }
-    }
-    None
 }
 
 /// The text of a string literal that needs no escapes; anything else as it is.
