@@ -233,7 +233,7 @@ get_jupyter() {
         return
     fi
     say "    none on PATH: installing one for Boucle alone, in $home/venv"
-    make_venv "$home/venv" 'jupyterlab>=4,<5' jupyter_client
+    make_venv "$home/venv" 'jupyterlab>=4,<5' 'jupyterlab_widgets>=3,<4' jupyter_client
 }
 
 # `boucle install --sys-prefix` asks the first `python3` on PATH for its prefix: that must be Jupyter's own.

@@ -18,6 +18,8 @@ import environments
 import processes
 from client import open_kernel
 
+pytest_plugins = ["windows"]
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 

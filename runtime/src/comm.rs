@@ -208,14 +208,18 @@ impl Comm {
     }
 
     fn close_by_other(&self, message: Message) {
+        let on_close = self.end.on_close.take();
         self.end();
-        let _ = call(&self.end.on_close, message);
+        let _ = call(&RefCell::new(on_close), message);
     }
 
     fn end(&self) {
         self.end.open.set(false);
         table::forget(self.id());
         self.end.unheard.shutdown(false);
+        // They hold the comm itself, if they answer. Dropped outside the borrow.
+        let callbacks = (self.end.on_message.take(), self.end.on_close.take());
+        drop(callbacks);
     }
 }
 

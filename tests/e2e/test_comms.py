@@ -150,6 +150,37 @@ def test_a_callback_that_does_not_end_can_be_interrupted(kernel):
     assert kernel.ok("1 + 1").value == "2"
 
 
+def test_messages_survive_the_interrupt_of_the_cell_that_they_wait_for(kernel):
+    kernel.ok(COUNTER)
+    opened(kernel)
+    cell = kernel.submit('println!("go"); loop {}')
+    kernel.printed(cell, "go\n")
+    clicks = [click(kernel) for _ in range(3)]
+    kernel.ask("kernel_info_request")
+    kernel.interrupt()
+    kernel.done(cell, *clicks)
+    assert cell.error == "KeyboardInterrupt: "
+    assert [clicked.text() for clicked in clicks] == [f"click {number}: {{}}\n" for number in range(1, 4)]
+
+
+def test_the_end_of_a_comm_frees_its_callbacks(kernel):
+    kernel.ok("""
+struct Held(&'static str);
+impl Drop for Held { fn drop(&mut self) { println!("{} freed", self.0); } }
+Comm::register_target("held", |comm, _| {
+    let (message, close, front) = (Held("message"), Held("close"), comm.clone());
+    comm.on_message(move |_| { let _ = &message; front.close() });
+    comm.on_close(move |_| println!("{} called", close.0));
+});""")
+    opened(kernel, "held")
+    closing = kernel.ask("comm_close", {"comm_id": "c1", "data": {}})
+    assert closing.text() == "message freed\nclose called\nclose freed\n"
+    opened(kernel, "held", "c2")
+    clicked = click(kernel, "c2")
+    kernel.done(clicked)
+    assert sent(clicked) == [("comm_close", {})] and sorted(clicked.text().splitlines()) == ["close freed", "message freed"]
+
+
 def test_what_is_not_json_is_refused_where_it_is_sent(kernel):
     failed = kernel.fails('Comm::open("x", "{not json}");')
     assert failed.reply["ename"] == "ValueError" and "JSON" in failed.reply["evalue"] and "In[1]:1:1" in failed.traceback

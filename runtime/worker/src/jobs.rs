@@ -2,14 +2,15 @@
 //! after the other, guests also between two turns of a loop that a cell drives.
 //!
 //! Invariants:
-//! 1. An interrupt names its run. One that waits here is taken back; one that is under way gets a `KeyboardInterrupt` as
-//!    soon as it is the innermost; any other is not touched.
+//! 1. An interrupt names its run. A cell that waits here is taken back; a run that is under way gets a
+//!    `KeyboardInterrupt` as soon as it is the innermost; any other is not touched. What a comm has to say waits on, or
+//!    a widget would have another value here than in the front end.
 //! 2. `asyncio`'s pending interrupt is always that of the innermost run.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use boucle_wire::Run;
+use boucle_wire::{Run, Work};
 
 /// Something for the cell thread.
 #[derive(Debug)]
@@ -118,7 +119,9 @@ impl Jobs {
             Some((_, running)) => running.interrupted = true,
             None => {
                 let before = state.waiting.len();
-                state.waiting.retain(|job| !matches!(job, Job::Run(run) if run.cell == cell));
+                state.waiting.retain(|job| {
+                    !matches!(job, Job::Run(run) if run.cell == cell && !matches!(run.work, Work::Comm(_)))
+                });
                 return state.waiting.len() < before;
             }
         }
