@@ -170,7 +170,7 @@ impl Drop for Held { fn drop(&mut self) { println!("{} freed", self.0); } }
 Comm::register_target("held", |comm, _| {
     let (message, close, front) = (Held("message"), Held("close"), comm.clone());
     comm.on_message(move |_| { let _ = &message; front.close() });
-    comm.on_close(move |_| println!("{} called", close.0));
+    comm.on_close(move |_| { let _ = &close; println!("close called") });
 });""")
     opened(kernel, "held")
     closing = kernel.ask("comm_close", {"comm_id": "c1", "data": {}})

@@ -22,6 +22,10 @@ pub(crate) fn run(scope: &Scope, kernel: &Kernel, run: Run) -> Result<(), FrameE
     if announce {
         flush();
         kernel.ask(&FromWorker::Begins { cell })?;
+        if matches!(work, Work::Comm(_)) {
+            // What was pressed until now was meant for the cell that this message has waited for.
+            asyncio::interrupt::clear();
+        }
     }
     // What an earlier cell caught itself is no business of this one.
     places::take_last();
