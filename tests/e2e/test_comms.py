@@ -161,6 +161,7 @@ def test_messages_survive_the_interrupt_of_the_cell_that_they_wait_for(kernel):
     kernel.done(cell, *clicks)
     assert cell.error == "KeyboardInterrupt: "
     assert [clicked.text() for clicked in clicks] == [f"click {number}: {{}}\n" for number in range(1, 4)]
+    kernel.ask("comm_close", {"comm_id": "c1", "data": {}})
 
 
 def test_the_end_of_a_comm_frees_its_callbacks(kernel):

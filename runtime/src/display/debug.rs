@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(shown.lines().count(), 1_502);
         assert!(shown.starts_with("[\n    \"a string") && shown.ends_with("twenty\",\n]"), "{shown}");
         let shown = text_of(&vec!["a string longer than twenty"; 5_000]);
-        assert!(shown.ends_with("twenty\",\n… cut after 2,000 lines; `println!(\"{:?}\", …)` prints all of it"), "{shown}");
+        assert!(
+            shown.ends_with("twenty\",\n… cut after 2,000 lines; `println!(\"{:?}\", …)` prints all of it"),
+            "{shown}"
+        );
         let shown = text_of(&(0..100_000).collect::<Vec<_>>());
         assert!(shown.contains(" 99, 100, ") && shown.contains("… cut after 2"), "{shown}");
     }

@@ -245,56 +245,84 @@ mod tests {
 
     #[test]
     fn what_fits_stays_on_its_line() {
-        check(&(10..30).collect::<Vec<_>>(), expect!["[10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]"]);
-        check(&(10..31).collect::<Vec<_>>(), expect![[r#"
+        check(
+            &(10..30).collect::<Vec<_>>(),
+            expect!["[10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]"],
+        );
+        check(
+            &(10..31).collect::<Vec<_>>(),
+            expect![[r#"
             [
                 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
                 29, 30,
-            ]"#]]);
-        check(&"x".repeat(100), expect![[r#""xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx""#]]);
+            ]"#]],
+        );
+        check(
+            &"x".repeat(100),
+            expect![[
+                r#""xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx""#
+            ]],
+        );
     }
 
     #[test]
     fn short_items_share_lines() {
-        check(&(0..60).collect::<Vec<_>>(), expect![[r#"
+        check(
+            &(0..60).collect::<Vec<_>>(),
+            expect![[r#"
             [
                 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
                 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
                 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58,
                 59,
-            ]"#]]);
-        check(&(0..20).map(|n| (n, n as f32 / 3.0)).collect::<Vec<_>>(), expect![[r#"
+            ]"#]],
+        );
+        check(
+            &(0..20).map(|n| (n, n as f32 / 3.0)).collect::<Vec<_>>(),
+            expect![[r#"
             [
                 (0, 0.0), (1, 0.33333334), (2, 0.6666667), (3, 1.0), (4, 1.3333334),
                 (5, 1.6666666), (6, 2.0), (7, 2.3333333), (8, 2.6666667), (9, 3.0),
                 (10, 3.3333333), (11, 3.6666667), (12, 4.0), (13, 4.3333335),
                 (14, 4.6666665), (15, 5.0), (16, 5.3333335), (17, 5.6666665), (18, 6.0),
                 (19, 6.3333335),
-            ]"#]]);
-        check(&(0..30).map(|n| format!("n{n}")).collect::<BTreeSet<_>>(), expect![[r#"
+            ]"#]],
+        );
+        check(
+            &(0..30).map(|n| format!("n{n}")).collect::<BTreeSet<_>>(),
+            expect![[r#"
             {
                 "n0", "n1", "n10", "n11", "n12", "n13", "n14", "n15", "n16", "n17", "n18",
                 "n19", "n2", "n20", "n21", "n22", "n23", "n24", "n25", "n26", "n27", "n28",
                 "n29", "n3", "n4", "n5", "n6", "n7", "n8", "n9",
-            }"#]]);
-        check(&(0..20).map(|n| (n, "é")).collect::<BTreeMap<_, _>>(), expect![[r#"
+            }"#]],
+        );
+        check(
+            &(0..20).map(|n| (n, "é")).collect::<BTreeMap<_, _>>(),
+            expect![[r#"
             {
                 0: "é", 1: "é", 2: "é", 3: "é", 4: "é", 5: "é", 6: "é", 7: "é", 8: "é",
                 9: "é", 10: "é", 11: "é", 12: "é", 13: "é", 14: "é", 15: "é", 16: "é",
                 17: "é", 18: "é", 19: "é",
-            }"#]]);
+            }"#]],
+        );
     }
 
     #[test]
     fn long_items_have_their_lines() {
-        check(&["a (b, c: [", "it's \"quoted\"", "\n\u{301}", "{ and more that is longer than twenty"], expect![[r#"
+        check(
+            &["a (b, c: [", "it's \"quoted\"", "\n\u{301}", "{ and more that is longer than twenty"],
+            expect![[r#"
             [
                 "a (b, c: [",
                 "it's \"quoted\"",
                 "\n\u{301}",
                 "{ and more that is longer than twenty",
-            ]"#]]);
-        check(&[[[0; 9]; 9]; 2], expect![[r#"
+            ]"#]],
+        );
+        check(
+            &[[[0; 9]; 9]; 2],
+            expect![[r#"
             [
                 [
                     [0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -318,13 +346,16 @@ mod tests {
                     [0, 0, 0, 0, 0, 0, 0, 0, 0],
                     [0, 0, 0, 0, 0, 0, 0, 0, 0],
                 ],
-            ]"#]]);
+            ]"#]],
+        );
     }
 
     #[test]
     fn structs_and_maps_are_nested() {
         let book = Book { title: "The Left Hand of Darkness", pages: vec![1; 40], lent: Some(("Ada", 3)) };
-        check(&book, expect![[r#"
+        check(
+            &book,
+            expect![[r#"
             Book {
                 title: "The Left Hand of Darkness",
                 pages: [
@@ -332,8 +363,11 @@ mod tests {
                     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
                 ],
                 lent: Some(("Ada", 3)),
-            }"#]]);
-        check(&Some(Ok::<_, ()>([book.clone(), Book { pages: vec![], lent: None, ..book.clone() }])), expect![[r#"
+            }"#]],
+        );
+        check(
+            &Some(Ok::<_, ()>([book.clone(), Book { pages: vec![], lent: None, ..book.clone() }])),
+            expect![[r#"
             Some(Ok([
                 Book {
                     title: "The Left Hand of Darkness",
@@ -344,8 +378,11 @@ mod tests {
                     lent: Some(("Ada", 3)),
                 },
                 Book { title: "The Left Hand of Darkness", pages: [], lent: None },
-            ]))"#]]);
-        check(&BTreeMap::from([((1, 2), book.clone()), ((3, 4), Book { pages: vec![], ..book })]), expect![[r#"
+            ]))"#]],
+        );
+        check(
+            &BTreeMap::from([((1, 2), book.clone()), ((3, 4), Book { pages: vec![], ..book })]),
+            expect![[r#"
             {
                 (1, 2): Book {
                     title: "The Left Hand of Darkness",
@@ -360,8 +397,14 @@ mod tests {
                     pages: [],
                     lent: Some(("Ada", 3)),
                 },
-            }"#]]);
-        check(&Some("a text that is longer than the line, so that no break at the parentheses would help it"), expect![[r#"Some("a text that is longer than the line, so that no break at the parentheses would help it")"#]]);
+            }"#]],
+        );
+        check(
+            &Some("a text that is longer than the line, so that no break at the parentheses would help it"),
+            expect![[
+                r#"Some("a text that is longer than the line, so that no break at the parentheses would help it")"#
+            ]],
+        );
     }
 
     #[test]
@@ -372,12 +415,15 @@ mod tests {
                 f.debug_struct("Secret").field("name", &"x".repeat(60)).field("list", &[(); 0]).finish_non_exhaustive()
             }
         }
-        check(&Secret, expect![[r#"
+        check(
+            &Secret,
+            expect![[r#"
             Secret {
                 name: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
                 list: [],
                 ..
-            }"#]]);
+            }"#]],
+        );
     }
 
     #[test]
@@ -390,7 +436,17 @@ mod tests {
     #[test]
     fn what_is_not_derived_stays() {
         let long = "x".repeat(90);
-        let forms = ["[1, {long}", "[1, {long})", "{long}", "<A {long}>", "[1] [{long}]", "a, [{long}]", "[{long}\n]", "]{long}", "-[{long}]"];
+        let forms = [
+            "[1, {long}",
+            "[1, {long})",
+            "{long}",
+            "<A {long}>",
+            "[1] [{long}]",
+            "a, [{long}]",
+            "[{long}\n]",
+            "]{long}",
+            "-[{long}]",
+        ];
         for form in forms.map(|form| form.replace("{long}", &long)) {
             assert_eq!(laid_out(&form, true), form);
         }
@@ -398,10 +454,8 @@ mod tests {
 
     #[test]
     fn a_beginning_is_laid_out_as_well() {
-        let forms = [
-            format!("{:?}", (1000..1100).collect::<Vec<_>>()),
-            format!("{:?}", Some(vec!["a, b".repeat(9); 9])),
-        ];
+        let forms =
+            [format!("{:?}", (1000..1100).collect::<Vec<_>>()), format!("{:?}", Some(vec!["a, b".repeat(9); 9]))];
         for form in &forms {
             let whole = laid_out(form, true);
             for end in 100..form.len() {

@@ -107,7 +107,7 @@ fn split_at_colon(text: &str) -> Option<(&str, &str)> {
 
 /// Splits at a separator outside of delimiters and literals, into so many parts at most; and whether all that is opened
 /// is closed.
-fn pieces<'t>(text: &'t str, separator: Mark, most: usize) -> (Vec<&'t str>, bool) {
+fn pieces(text: &str, separator: Mark, most: usize) -> (Vec<&str>, bool) {
     let mut pieces = Vec::new();
     let mut open = Vec::new();
     let mut start = 0;

@@ -119,9 +119,9 @@ impl Jobs {
             Some((_, running)) => running.interrupted = true,
             None => {
                 let before = state.waiting.len();
-                state.waiting.retain(|job| {
-                    !matches!(job, Job::Run(run) if run.cell == cell && !matches!(run.work, Work::Comm(_)))
-                });
+                state.waiting.retain(
+                    |job| !matches!(job, Job::Run(run) if run.cell == cell && !matches!(run.work, Work::Comm(_))),
+                );
                 return state.waiting.len() < before;
             }
         }
