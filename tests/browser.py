@@ -1,6 +1,6 @@
 """JupyterLab and Notebook in a real browser: starts the server, opens a notebook, and does with it what a student does with the mouse.
 
-Called by e2e/test_browser.py, and by itself to take the pictures in README with the installed kernel: `python tests/browser.py notebooks/images`.
+Called by the tests in a browser, and by pictures.py.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import nbformat
@@ -178,22 +177,3 @@ def play_lesson(notebook, cells):
             notebook.interrupt()
         notebook.prompt(cell, f"[{number + 1}]:")
         yield number, scenario, cell
-
-
-def take_lesson(folder, images):
-    """The lesson after its first interrupt, with the picture of what has happened."""
-    shutil.copy(lesson.NOTEBOOK, folder)
-    with server(folder) as address, page(size=(1100, 1000)) as tab:
-        notebook = Notebook(tab, address, lesson.NOTEBOOK.name, "simple lab")
-        cells = lesson.cells()
-        for number, _, cell in play_lesson(notebook, cells):
-            if cells[number][1] == "timeline()":
-                break
-        cell.evaluate("element => element.scrollIntoView({block: 'end'})")
-        tab.wait_for_timeout(500)
-        tab.screenshot(path=images / "lesson.png")
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        take_lesson(pathlib.Path(folder), pathlib.Path(sys.argv[1]))
