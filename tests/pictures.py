@@ -25,11 +25,11 @@ def take_lesson(notebook, picture):
 
 def take_values(notebook, picture):
     """The tour's table and drawing, below the code that makes them."""
-    for number in range(8):
+    for number in range(7):
         cell = notebook.run(number)
         notebook.prompt(cell, f"[{number + 1}]:")
-    expect(cell.locator("svg, img")).to_be_visible()
-    take(notebook, 6, 7, picture)
+    expect(cell.locator("img")).to_be_visible()
+    take(notebook, 5, 6, picture)
 
 
 def take_widget(notebook, picture):
@@ -40,6 +40,7 @@ def take_widget(notebook, picture):
     track = cell.locator(".noUi-base")
     track.click(force=True, position={"x": track.bounding_box()["width"] * 8 / 19, "y": 2})
     expect(cell.locator("svg title")).to_have_text("9 waves")
+    notebook.cell(0).locator(".cm-content").click()
     take(notebook, 6, 6, picture)
 
 
@@ -53,18 +54,19 @@ def take_completion(notebook, picture):
         with contextlib.suppress(AssertionError):
             expect(offered).to_contain_text("day_length", timeout=browser.SECONDS)
             break
+    expect(offered).to_be_visible()
     take(notebook, 0, 1, picture, offered)
 
 
 def take(notebook, first, last, picture, *more):
     """A picture of some cells, and of what else is to be seen."""
     last_cell = notebook.cell(last)
-    last_cell.evaluate("element => element.scrollIntoView({block: 'end'})")
+    last_cell.evaluate("element => element.scrollIntoView({block: 'center'})")
+    notebook.tab.mouse.move(0, 0)
     notebook.tab.wait_for_timeout(500)
     boxes = [part.bounding_box() for part in (notebook.cell(first), last_cell, *more)]
-    left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes)
-    bottom = max(box["y"] + box["height"] for box in boxes)
-    notebook.tab.screenshot(path=picture, clip={"x": left, "y": top, "width": boxes[0]["width"], "height": bottom - top})
+    top, bottom = boxes[0]["y"], max(box["y"] + box["height"] for box in boxes)
+    notebook.tab.screenshot(path=picture, clip={**boxes[0], "height": bottom - top})
 
 
 PLANET = """/// A planet of our solar system.
@@ -83,7 +85,7 @@ def take_all(images, wanted):
     for name, path, take_it, size in [
         ("lesson", lesson.NOTEBOOK, take_lesson, (1100, 1000)),
         ("values", browser.ROOT / "notebooks/tour.ipynb", take_values, (960, 1200)),
-        ("widget", browser.ROOT / "notebooks/widgets.ipynb", take_widget, (960, 1000)),
+        ("widget", browser.ROOT / "notebooks/widgets.ipynb", take_widget, (980, 1000)),
         ("completion", None, take_completion, (960, 1000)),
     ]:
         if wanted and name not in wanted:
