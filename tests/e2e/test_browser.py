@@ -175,6 +175,50 @@ def test_errors_can_be_read(open_notebook, theme):
     assert "In[1]:3:17" in notebook.output(notebook.cell(0)).inner_text()
 
 
+# ---- beside a cell that runs ----
+
+
+def test_a_console_beside_a_cell_that_drives_the_loop(open_notebook, tab):
+    """It answers meanwhile, and the kernel is shown as busy until it stops the loop."""
+    notebook = open_notebook('println!("running");\nlet _ = get_event_loop().run_forever();')
+    cell = notebook.run(0)
+    expect(notebook.output(cell)).to_have_text("running\n")
+    cell.click(button="right")
+    tab.locator(".lm-Menu-itemLabel:visible", has_text="New Subshell Console for Notebook").click()
+    console = tab.locator(".jp-CodeConsole")
+
+    def enter(code):
+        console.locator(".jp-CodeConsole-promptCell .cm-content").click()
+        tab.keyboard.type(code)
+        tab.keyboard.press("Shift+Enter")
+
+    expect(console.locator(".jp-CodeConsole-banner")).to_contain_text("Boucle")
+    enter("6 * 7")
+    expect(console.locator(".jp-OutputArea-output").last).to_have_text("42")
+    notebook.kernel_is("busy")
+    notebook.prompt(cell, "[*]:")
+    enter("get_event_loop().stop()")
+    notebook.prompt(cell, "[1]:")
+    notebook.kernel_is("idle")
+    expect(console.locator(".jp-InputPrompt")).to_have_text(["", "[2]:", "[3]:", "[ ]:"])
+
+
+def test_a_page_that_is_reloaded_while_a_cell_runs(open_notebook, tab):
+    """The kernel is shown as busy, ■ ends the cell, and the next one runs. What the cell prints meanwhile JupyterLab does not show."""
+    notebook = open_notebook('let kept = 7;\nlet _ = get_event_loop().run_forever();', "kept")
+    notebook.run(0)
+    notebook.prompt(notebook.cell(0), "[*]:")
+    with tab.expect_response(lambda response: "/api/contents/" in response.url and response.request.method == "PUT"):
+        tab.keyboard.press("Control+s")
+    tab.reload()
+    notebook.kernel_is("busy")
+    notebook.interrupt()
+    notebook.kernel_is("idle")
+    cell = notebook.run(1)
+    notebook.prompt(cell, "[2]:")
+    expect(notebook.output(cell)).to_have_text("7")
+
+
 # ---- the kernel in the front end ----
 
 
