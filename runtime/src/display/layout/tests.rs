@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
@@ -257,16 +258,25 @@ fn a_beginning_is_laid_out_as_well() {
 #[test]
 fn it_takes_as_long_as_the_text_is() {
     let time = |form: &str| {
-        let start = std::time::Instant::now();
+        let start = processor_time();
         let _ = write(&mut Short(200_000), form, true);
-        start.elapsed()
+        processor_time() - start
     };
     for part in ["[", "[0, ", "Some(", "'", "\"a\", ", "'\\u{", "{a: "] {
         let form = |count: usize| part.repeat(count) + "0";
-        // Quadratic, it would be 400 times as long.
-        let (short, long) = (time(&form(2_000)), time(&form(40_000)));
-        assert!(long < 100 * short + std::time::Duration::from_millis(100), "{part}: {short:?}, {long:?}");
+        // Quadratic, it would be 400 times as long. The best of a few: the first look at memory takes longer.
+        let best = |count| (0..3).map(|_| time(&form(count))).min().expect("three times");
+        let (short, long) = (best(2_000), best(40_000));
+        assert!(long < 100 * short + Duration::from_millis(1), "{part}: {short:?}, {long:?}");
     }
+}
+
+/// What this thread has used of the processor, however busy the machine is.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a `timespec` that lives during the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// A target that takes so many bytes.
