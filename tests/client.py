@@ -190,9 +190,10 @@ def plain(text):
 class Kernel:
     """A running kernel and a client connected to it."""
 
-    def __init__(self, name="boucle", env=None, log=None, cwd=None, lenient=False):
+    def __init__(self, name="boucle", env=None, log=None, cwd=None, lenient=False, **options):
+        """Options are the manager's: transport, transport_encryption."""
         self.lenient = lenient  # for the benchmark, which also times kernels that break the protocol
-        self.manager = KernelManager(kernel_name=name)
+        self.manager = KernelManager(kernel_name=name, **options)
         self.began = time.monotonic()
         self.manager.start_kernel(env=dict(os.environ, **(env or {})), stderr=log, cwd=cwd)
         self.connect()

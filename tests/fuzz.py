@@ -1,15 +1,20 @@
 """Sends a kernel what no client should: messages that are malformed in every way, and bytes that are no messages at all.
 
-    python tests/fuzz.py [--seconds 600] [--seed N] [--kernel boucle]
+    python tests/fuzz.py [--seconds 600] [--seed N] [--kernel boucle] [--transport tcp|ipc] [--encrypt]
 
 After each batch the next request must be answered on each socket; in the end the kernel must be the same process, hold no more descriptors and
 threads than before, and little more memory. e2e/test_fuzz.py runs it for some seconds. The same seed sends the same.
+
+Between a client and the kernel it also meddles with what valid messages are on the wire: so it reaches what comes after a handshake that only
+those can make who have the keys.
 """
 
 import argparse
+import contextlib
 import json
 import pathlib
 import random
+import select
 import socket
 import struct
 import sys
@@ -29,7 +34,22 @@ KINDS = (
     "delete_subshell_request", "list_subshell_request", "usage_request", "", "é🦀", "x" * 10_000,
 )
 GREETING = bytes([0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 0]) + b"NULL".ljust(20, b"\0") + b"\0" * 32
-GROWTH = 64_000_000  # bytes a kernel may have more than after the warm-up: signatures that it remembers, and gaps between what it has freed
+CURVE_GREETING = GREETING.replace(b"NULL\0", b"CURVE")
+HELLO = b"\x05HELLO\x01\x00"
+MOST_GREETING = 64  # peers of one socket that may be in the middle of their greeting
+GROWTH = 20_000_000  # bytes a kernel may have more than after the warm-up: signatures that it remembers (9 MB at the most), and gaps between what it has freed
+
+
+def frame(body, flags=4):
+    """A frame, which is a command unless told otherwise."""
+    return bytes([flags, len(body)]) + body if len(body) < 256 else bytes([flags | 2]) + struct.pack(">Q", len(body)) + body
+
+
+def length_of(data):
+    """How many bytes the frame has that data begins with; None if that is not known yet."""
+    if len(data) < 2 or (data[0] & 2 and len(data) < 9):
+        return None
+    return 9 + struct.unpack(">Q", data[1:9])[0] if data[0] & 2 else 2 + data[1]
 
 
 class Fuzzer:
@@ -39,6 +59,8 @@ class Fuzzer:
         self.kernel, self.random = kernel, random.Random(seed)
         self.context = zmq.Context()
         self.sent = 0
+        self.info = kernel.manager.get_connection_info()
+        self.half_open = []
 
     # ---- messages ----
 
@@ -103,22 +125,24 @@ class Fuzzer:
     def send_messages(self):
         """Sends a batch from a client of its own, which then goes away, at once or when it has read what there was."""
         r = self.random
-        with self.context.socket(zmq.DEALER) as peer:
-            peer.linger = 1000
+        with_key = not self.public_key or r.random() < 0.8
+        with self.peer(zmq.DEALER, with_key) as peer:
+            peer.linger, peer.sndtimeo = (1000, 10_000) if with_key else (0, 0)
             if r.random() < 0.5:
                 peer.identity = r.choice([b"fuzz", b"\x01" * 255])
             peer.connect(self.address(r.choice(PORTS[:4])))
             for _ in range(r.randrange(1, 30)):
-                peer.send_multipart(self.message())
+                message = self.message()
                 self.sent += 1
+                with contextlib.suppress(zmq.Again):  # who has no key is hung up on
+                    peer.send_multipart(message)
             while r.random() < 0.5 and peer.poll(20):
                 peer.recv_multipart()
 
     def subscribe(self):
         """Subscribes to whatever, and reads none of it."""
         r = self.random
-        with self.context.socket(zmq.XSUB) as peer:
-            peer.linger = 0
+        with self.peer(zmq.XSUB) as peer:
             peer.connect(self.address("iopub_port"))
             for _ in range(r.randrange(1, 20)):
                 peer.send(r.choice([b"\x01", b"\x00", b"\x02", b""]) + r.choice([b"", b"stream", b"\xff", self.bytes(300)]))
@@ -129,8 +153,7 @@ class Fuzzer:
     def send_bytes(self):
         """Connects without ZeroMQ: garbage, a greeting that ends too early, frames that claim to be longer than memory."""
         r = self.random
-        info = self.kernel.manager.get_connection_info()
-        with socket.create_connection((info["ip"], info[r.choice(PORTS)]), timeout=5) as peer:
+        with self.dial(r.choice(PORTS)) as peer:
             ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", 6) + r.choice([b"DEALER", b"SUBSUB", b"\0\xff\0\xff\0\xff"])
             command = bytes([4, len(ready)]) + ready
             huge = bytes([r.choice([2, 3, 6])]) + struct.pack(">Q", r.choice([2**40, 2**63, 2**64 - 1, 2**31, 0]))
@@ -139,6 +162,8 @@ class Fuzzer:
                 GREETING + self.bytes(500), GREETING + command[: r.randrange(len(command))], GREETING + command + self.bytes(2000),
                 GREETING + command + huge + self.bytes(300), GREETING + huge, GREETING + command + bytes([1, 0]) * 3000,
                 GREETING + command + bytes([4, 255]) + self.bytes(300), b"GET / HTTP/1.1\r\n\r\n",
+                CURVE_GREETING + frame(HELLO + r.randbytes(192)), CURVE_GREETING + frame(HELLO + self.bytes(300)), CURVE_GREETING + frame(b"\x08INITIATE" + self.bytes(600)),
+                CURVE_GREETING + frame(b"\x07MESSAGE" + self.bytes(300)), CURVE_GREETING + huge + self.bytes(300), CURVE_GREETING + command,
             ])
             try:
                 peer.sendall(data)
@@ -153,18 +178,103 @@ class Fuzzer:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sent += 1
 
+    def begin_greetings(self):
+        """Connects often, says the beginning of a greeting, and stays."""
+        for _ in range(self.random.randrange(100)):
+            peer = self.dial(self.random.choice(PORTS))
+            peer.sendall(self.random.choice([GREETING, CURVE_GREETING])[: self.random.randrange(65)])
+            self.half_open.append(peer)
+            self.sent += 1
+        # Those that have just come are counted a moment later.
+        self.kernel.wait_for(lambda: self.held()[0] < 100 + len(PORTS) * MOST_GREETING, 10.0)
+        if len(self.half_open) > 300:
+            self.hang_up()
+
+    def hang_up(self):
+        while self.half_open:
+            self.half_open.pop().close()
+
+    # ---- in between ----
+
+    def meddle(self):
+        """Carries what a client with the right keys sends to the kernel, with changes, for a moment."""
+        r = self.random
+        port = r.choice(PORTS[:4])
+        with socket.create_server(("127.0.0.1", 0)) as between, self.peer(zmq.DEALER) as client:
+            client.connect(f"tcp://127.0.0.1:{between.getsockname()[1]}")
+            for _ in range(r.randrange(1, 8)):
+                self.kernel.session.send(client, self.kernel.session.msg("kernel_info_request", {"padding": "x" * r.choice([0, 300, 100_000])}))
+            between.settimeout(5)
+            front, _ = between.accept()
+            with front, self.dial(port) as back:
+                self.carry(front, back, harmless=r.randrange(6))
+        self.sent += 1
+
+    def carry(self, front, back, harmless):
+        """Whole frames to the kernel, of which the first few are left as they are; what it says goes back unchanged."""
+        pending, frames, until = b"", [], time.monotonic() + 0.1
+        try:
+            while time.monotonic() < until:
+                for source in select.select([front, back], [], [], 0.02)[0]:
+                    if not (data := source.recv(1 << 20)):
+                        return
+                    if source is back:
+                        front.sendall(data)
+                        continue
+                    pending += data
+                    if not frames and len(pending) >= 64:
+                        frames, pending = [pending[:64]], pending[64:]
+                        back.sendall(frames[0])
+                    while frames and (length := length_of(pending)) is not None and len(pending) >= length:
+                        frames.append(pending[:length])
+                        pending = pending[length:]
+                        harmless -= 1
+                        back.sendall(frames[-1] if harmless >= 0 else self.changed(frames))
+        except OSError:
+            pass  # the kernel may hang up
+
+    def changed(self, frames):
+        """The last frame, in another form."""
+        r, last = self.random, frames[-1]
+        at = r.randrange(len(last))
+        return r.choice([
+            last, last + last, last[:at], b"", r.choice(frames[1:]) + last, last[:at] + bytes([last[at] ^ (1 << r.randrange(8))]) + last[at + 1 :],
+            last + bytes([r.choice([2, 6])]) + struct.pack(">Q", r.choice([2**63, 2**40, 2**64 - 1])), last + self.bytes(300), frame(b"\x07MESSAGE" + self.bytes(60), 0),
+        ])
+
     # ---- what must hold ----
 
+    @property
+    def public_key(self):
+        return self.info.get("curve_publickey", "").encode()
+
+    def peer(self, kind, with_key=True):
+        """A ZeroMQ socket that has the key, if there is one; or else none, or another."""
+        peer = self.context.socket(kind)
+        peer.linger = 0
+        server = self.public_key if with_key else self.random.choice([b"", zmq.curve_keypair()[0]])
+        if self.public_key and server:
+            peer.curve_publickey, peer.curve_secretkey = zmq.curve_keypair()
+            peer.curve_serverkey = server
+        return peer
+
+    def dial(self, port):
+        """A plain connection."""
+        if self.info["transport"] == "ipc":
+            peer = socket.socket(socket.AF_UNIX)
+            peer.settimeout(5)
+            peer.connect(f"{self.info['ip']}-{self.info[port]}")
+            return peer
+        return socket.create_connection((self.info["ip"], self.info[port]), timeout=5)
+
     def address(self, port):
-        info = self.kernel.manager.get_connection_info()
-        return f"tcp://{info['ip']}:{info[port]}"
+        return f"ipc://{self.info['ip']}-{self.info[port]}" if self.info["transport"] == "ipc" else f"tcp://{self.info['ip']}:{self.info[port]}"
 
     def check_answers(self):
         """The next request is answered on each socket that answers."""
         for channel in ("shell", "control"):
             self.kernel.ask("kernel_info_request", channel=channel, limit=20.0)
-        with self.context.socket(zmq.REQ) as heart:
-            heart.linger = 0
+        with self.peer(zmq.REQ) as heart:
             heart.connect(self.address("hb_port"))
             heart.send(b"beat")
             assert heart.poll(10_000) and heart.recv() == b"beat", "no heartbeat"
@@ -177,14 +287,15 @@ class Fuzzer:
     def batches(self, seconds):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self.random.choice([self.send_messages, self.send_messages, self.send_bytes, self.send_bytes, self.subscribe])()
+            self.random.choice([self.send_messages, self.send_messages, self.send_bytes, self.send_bytes, self.subscribe, self.meddle, self.begin_greetings])()
             yield
 
     def run(self, seconds):
         """Fuzzes; a line about what was sent."""
         self.kernel.strict = False  # what answers the fuzzer's requests get is not the question
         assert self.kernel.ok("1 + 1").value == "2"
-        # A first round makes the threads, buffers and tables that stay.
+        # A first round makes the processes, threads, buffers and tables that stay.
+        self.kernel.ask("complete_request", {"code": "prin", "cursor_pos": 4})
         for number, _ in enumerate(self.batches(seconds / 4)):
             if number % 10 == 9:
                 self.check_answers()
@@ -207,6 +318,7 @@ class Fuzzer:
 
     def settle(self):
         """Waits until the peers that have left are gone for the kernel too."""
+        self.hang_up()
         self.check_answers()
         seen = -1
         deadline = time.monotonic() + 60
@@ -220,11 +332,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--kernel", default="boucle")
+    parser.add_argument("--transport", default="tcp", choices=["tcp", "ipc"])
+    parser.add_argument("--encrypt", action="store_true")
     args = parser.parse_args()
     print(f"seed {args.seed}", flush=True)
     log = pathlib.Path(f"fuzz-{args.seed}.log")
     with log.open("w") as stderr:
-        kernel = client.Kernel(args.kernel, log=stderr, env={"BOUCLE_HISTORY": ":memory:", "BOUCLE_LOG": "boucle=error"})
+        env = {"BOUCLE_HISTORY": ":memory:", "BOUCLE_LOG": "boucle=error"}
+        kernel = client.Kernel(args.kernel, log=stderr, env=env, transport=args.transport, transport_encryption="required" if args.encrypt else "disabled")
         kernel.log = log
         try:
             print(Fuzzer(kernel, args.seed).run(args.seconds))

@@ -58,14 +58,30 @@ pub(crate) enum KernelError {
 /// used of it takes memory.
 const STACK: usize = 1 << 30;
 
+/// From how many bytes on memory is mapped by itself.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: libc::c_int = 1 << 20;
+
 /// Runs a kernel until it is asked to end.
 pub(crate) fn run(connection_file: &Path) -> Result<(), KernelError> {
     let connection = Connection::read(connection_file)?;
+    give_large_memory_back();
     // Processes that are to die with the kernel are started from this thread, which lives as long as the kernel does.
     let kernel = thread::Builder::new().name("kernel".into()).stack_size(STACK);
     let kernel = kernel.spawn(move || run_here(connection)).map_err(KernelError::Runtime)?;
     leave_sigint_to_the_kernel();
     kernel.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Has what a large message needed go back to the system at once. Unless told otherwise, glibc takes the first such messages as
+/// a sign that more will come, and from then on keeps what they leave behind, in pieces that the next does not fit into.
+fn give_large_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: sets two numbers, before there are other threads.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+    }
 }
 
 fn run_here(connection: Connection) -> Result<(), KernelError> {

@@ -25,6 +25,7 @@ mod stdin;
 mod subshells;
 mod worker;
 
+use std::env;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::process::ExitCode;
@@ -32,7 +33,10 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::Parser;
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use args::{Arguments, Command};
 use compile::runtime::{self, RuntimeError};
@@ -94,6 +98,8 @@ fn build_runtime(out: &mut dyn Write) -> io::Result<Result<Runtime, RuntimeError
 
 /// Jupyter shows a kernel's stderr in its log. `BOUCLE_LOG=debug` says more than warnings.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("BOUCLE_LOG").unwrap_or_else(|_| EnvFilter::new("boucle=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    let chosen = env::var("BOUCLE_LOG").ok().and_then(|chosen| chosen.parse::<Targets>().ok());
+    let targets = chosen.unwrap_or_else(|| Targets::new().with_target("boucle", LevelFilter::WARN));
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(io::stderr).with_ansi(false);
+    log.finish().with(targets).init();
 }

@@ -2,16 +2,17 @@
 //! a `usage_request`, with which front ends show it beside a notebook; the fields are those of ipykernel.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use procfs::process::{Process, Stat, all_processes};
 use procfs::{Current, CurrentSI, KernelStats, Meminfo, ProcResult};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 
-/// Remembers the last look: how busy something is, two looks tell. Clones are the same.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Usage(Arc<Mutex<Option<Look>>>);
+/// Remembers the last look: how busy something is, two looks tell.
+#[derive(Debug, Default)]
+pub(crate) struct Usage(Mutex<Option<Look>>);
 
 /// Processor times at one moment, in ticks.
 #[derive(Debug)]
@@ -28,15 +29,24 @@ struct Busy {
 }
 
 impl Usage {
-    /// The content of a `usage_reply`. On a thread of its own, since a machine may have thousands of processes.
+    /// The content of a `usage_reply`. On a thread of its own, since a machine may have thousands of processes; on one, however
+    /// many ask.
     pub(super) async fn reply(&self) -> Value {
-        let usage = self.clone();
-        let looked = tokio::task::spawn_blocking(move || usage.look()).await;
-        looked.ok().and_then(Result::ok).unwrap_or_else(host)
+        let mut last = self.0.lock().await;
+        let earlier = last.take();
+        match spawn_blocking(move || Look::after(earlier.as_ref())).await {
+            Ok(Ok((reply, look))) => {
+                *last = Some(look);
+                reply
+            }
+            _ => host(),
+        }
     }
+}
 
-    fn look(&self) -> ProcResult<Value> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+impl Look {
+    /// Looks; what there is to say, and what to remember.
+    fn after(last: Option<&Look>) -> ProcResult<(Value, Look)> {
         let family = family(std::process::id().try_into().unwrap_or_default())?;
         let kernel = KernelStats::current()?;
         let look = Look {
@@ -45,19 +55,16 @@ impl Usage {
             machine: busy(&kernel),
         };
         let mut reply = host();
-        reply["kernel_cpu"] = last.as_ref().map_or(0.0, |last| look.percent_since(last)).into();
+        reply["kernel_cpu"] = last.map_or(0.0, |last| look.percent_since(last)).into();
         reply["kernel_memory"] = family.iter().map(memory).sum::<u64>().into();
-        if let Some(percent) = last.as_ref().and_then(|last| look.machine.percent_since(last.machine)) {
+        if let Some(percent) = last.and_then(|last| look.machine.percent_since(last.machine)) {
             reply["host_cpu_percent"] = percent.into();
         }
         reply["cpu_count"] = kernel.cpu_time.len().into();
         reply["host_virtual_memory"] = virtual_memory(&Meminfo::current()?);
-        *last = Some(look);
-        Ok(reply)
+        Ok((reply, look))
     }
-}
 
-impl Look {
     /// Of one processor, so that two busy ones are 200 %.
     fn percent_since(&self, last: &Look) -> f64 {
         let used = self.processes.iter().filter_map(|(id, now)| Some(now.saturating_sub(*last.processes.get(id)?)));

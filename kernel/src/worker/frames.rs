@@ -61,6 +61,9 @@ impl Drop for Sending {
     }
 }
 
+/// How much room is kept for the next frames, in bytes.
+const ROOM: usize = 1 << 16;
+
 struct Reader {
     socket: OwnedReadHalf,
     received: Vec<u8>,
@@ -132,6 +135,10 @@ impl Reader {
         loop {
             if let Some(frame) = boucle_wire::decode(&mut self.received)? {
                 return Ok(frame);
+            }
+            if self.received.is_empty() {
+                // A large value has needed more.
+                self.received.shrink_to(ROOM);
             }
             if self.socket.read_buf(&mut self.received).await? == 0 {
                 return Err(FrameError::Closed);
