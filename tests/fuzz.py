@@ -311,7 +311,8 @@ class Fuzzer:
         after = self.held()
         log = self.kernel.log.read_text(errors="replace") if self.kernel.log else ""
         assert "panicked" not in log, log[log.index("panicked") - 200 :][:2000]
-        assert after[0] <= before[0] + 2 and after[1] <= before[1] + 2, f"(descriptors, threads, bytes) were {before}, are {after}"
+        # The assistant, which has three descriptors, may have been started meanwhile.
+        assert after[0] <= before[0] + 5 and after[1] <= before[1] + 2, f"(descriptors, threads, bytes) were {before}, are {after}"
         assert after[2] <= before[2] + GROWTH, f"(descriptors, threads, bytes) were {before}, are {after}"
         assert self.kernel.ok("3 + 3").value == "6"
         return f"{self.sent} messages and connections; (descriptors, threads, bytes) {before} → {after}"

@@ -1,5 +1,6 @@
 """Subshells: cells that run beside one that drives the event loop."""
 
+import psutil
 import pytest
 
 import client
@@ -233,3 +234,12 @@ def test_input_beside_the_running_cell(kernel, subshell):
     kernel.done(beside)
     assert beside.value == '"yes"'
     stop(kernel, subshell, cell)
+
+
+def test_a_subshell_that_waits_takes_little_memory(kernel):
+    kernel.ok("1 + 1")
+    process = psutil.Process(kernel.pid)
+    before = process.memory_info().rss
+    for _ in range(1000):
+        kernel.ask("create_subshell_request", channel="control")
+    assert process.memory_info().rss < before + 8_000_000

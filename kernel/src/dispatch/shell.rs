@@ -91,7 +91,7 @@ impl Shell {
             let abort = stale > 0;
             stale = stale.saturating_sub(1);
             let Ok(Request::Execute(request)) = &incoming.request else {
-                self.channel.answer(&incoming).await;
+                Box::pin(self.channel.answer(&incoming)).await;
                 continue;
             };
             let publisher = self.channel.publisher(&incoming);
@@ -100,7 +100,8 @@ impl Shell {
                 if abort {
                     return Some(self.cells.aborted());
                 }
-                let done = self.cells.execute(request, self.is_subshell, &publisher, Some(&asker)).await;
+                // Boxed, so that a shell that waits keeps no room for a cell, some 40 kB.
+                let done = Box::pin(self.cells.execute(request, self.is_subshell, &publisher, Some(&asker))).await;
                 // Before the reply: what a client sends after it has seen the reply is not to be aborted.
                 if done.failed && request.stop_on_error {
                     stale = waiting(&queue).await;
