@@ -26,12 +26,26 @@ async fn fetch(url: &str, tries: u32) -> String { format!("{url} {tries}") }
 let p = Point { x: 3.0, y: 4.0 };
 let words = vec!["one".to_string()];
 '''
+LESSON = '''\
+enum Shape { Circle { radius: f64 }, Square(f64), Empty }
+#[derive(Clone)]
+struct Account { owner: String, balance: f64, history: Vec<f64> }
+impl Account {
+    fn new(owner: &str) -> Self { Account { owner: owner.to_string(), balance: 0.0, history: vec![] } }
+    fn deposit(&mut self, amount: f64) -> &mut Self { self.balance += amount; self }
+}
+trait Area { const SIDES: u32; fn area(&self) -> f64; fn name(&self) -> String { "shape".into() } }
+let mut account = Account::new("Ada");
+let ages: std::collections::HashMap<String, u32> = Default::default();
+let shape = Shape::Circle { radius: 1.0 };
+'''
 WARM = 60.0  # seconds that the analyzer may take to get ready on a busy machine
 
 
 def place(marked):
-    """The code, and where the cursor is in it, as the protocol counts."""
-    return {"code": marked.replace("|", "", 1), "cursor_pos": marked.index("|")}
+    """The code, and where the cursor is in it, as the protocol counts. In code with closures the cursor is a `¦`."""
+    cursor = "¦" if "¦" in marked else "|"
+    return {"code": marked.replace(cursor, "", 1), "cursor_pos": marked.index(cursor)}
 
 
 def complete(kernel, marked):
@@ -145,6 +159,92 @@ def test_what_is_offered(notebook):
     assert not wrong, wrong
 
 
+def test_what_is_meant_comes_first(notebook, tmp_path):
+    """Each place, and what must be among the first so many offers there; behind `not`, what must not be offered at all."""
+    notebook.ok(LESSON)
+    cases = {
+        # members
+        "impl Account { fn show(&self) { self.|": (3, ["owner", "balance", "history"]),
+        "account.|": (4, ["owner", "balance", "history", "deposit(amount)"]),
+        "account.deposit(1.0).dep|": (1, ["deposit(amount)"]),
+        "Account::|": (1, ["new(owner)"]),
+        "Account { owner: String::new(), |": (2, ["balance", "history"], "not", ["owner"]),
+        "vec![1].|": (8, ["len()", "iter()", "push(value)"]),
+        "let n: usize = words.|": (2, ["len()"]),
+        "words.iter().|": (4, ["map(f)", "filter(predicate)", "collect()"]),
+        "words.iter().map(|w| w.le¦)": (1, ["len()"]),
+        "words.iter().enumerate().map(|(i, w)| w.to_up¦": (1, ["to_uppercase()"]),
+        "words.iter().map(String::le|": (1, ["len"]),
+        "ages.entry(String::new()).or_|": (3, ["or_default()", "or_insert(default)"]),
+        "for (name, age) in &ages { name.|": (3, ["len()"]),
+        "Some(5).|": (3, ["map(f)", "unwrap()"]),
+        "std::fs::read_to_string(\"a\")?.lin|": (1, ["lines()"], "not", ["lines_any()"]),
+        "let x = 5;\nlet x = \"text\";\nx.tri|": (1, ["trim()"]),
+        "async move { sleep(1).await; acc¦ }": (1, ["account"]),
+        "sleep(1).|": (2, ["await"]),
+        # functions of types
+        "String::|": (3, ["new()", "from(value)"]),
+        "Event::|": (1, ["new()"]),
+        # patterns
+        "match shape { Shape::| }": (3, ["Circle { radius }", "Square(_)", "Empty"]),
+        "match shape {\n    Sha|": (3, ["Shape::Circle { radius }", "Shape::Square(_)", "Shape::Empty"]),
+        "match Some(3) { |": (2, ["Some(_)", "None"]),
+        "if let So|": (1, ["Some(_)"]),
+        # what an impl lacks
+        "impl Area for Account { |": (3, ["fn area(&self) -> f64 { todo!() }", "fn name(&self) -> String { todo!() }", "const SIDES: u32 = "]),
+        "impl Area for Account {\n    fn ar|": (1, ["area(&self) -> f64 { todo!() }"]),
+        "impl Iterator for Account {\n    |\n}": (2, ["type Item = ", "fn next(&mut self) -> Option<Self::Item> { todo!() }"]),
+        # types
+        "fn f() -> St|": (1, ["String"]),
+        "let x: Vec<f|": (1, ["f64"], "not", ["f16", "f128"]),
+        "fn f<T>(x: T|": (1, ["T"]),
+        "fn f(x: impl Fn(i32) -> i|": (1, ["i32"]),
+        "impl Are|": (1, ["Area"]),
+        "fn f<T: std::fmt::Dis|": (1, ["Display"]),
+        # attributes
+        "#[der|": (1, ["derive"]),
+        "#[derive(De|": (2, ["Debug", "Default"]),
+        "#[derive(Debug, Cl|)]": (1, ["Clone"]),
+        "#[derive(Debug, Cl|\nstruct S;": (1, ["Clone"]),
+        "#[allow(un|": (1, ["unused"]),
+        # what is not imported, by its path; not what nobody knows
+        "HashM|": (1, ["std::collections::HashMap"]),
+        "let x: HashS|": (1, ["std::collections::HashSet"]),
+        "fn f<T: Displa|": (1, ["std::fmt::Display"]),
+        "handl|": (1, [], "not", ["std::alloc::handle_alloc_error(layout)"]),
+        # paths
+        "use std::coll|": (1, ["collections"]),
+        "use std::collections::|": (1, ["HashMap"]),
+        "use std::sync::{Arc, Mut|};": (1, ["Mutex"]),
+        # lifetimes and labels, without the quote that is there
+        "fn f<'abc>(x: &'a|": (1, ["abc"]),
+        "'outer: loop { break 'o|": (1, ["outer"]),
+        # strings
+        "println!(\"{acc|": (1, ["account"]),
+        "println!(\"{} {acc|}\", 1)": (1, ["account"]),
+        # words of the language
+        "pri|": (2, ["println!()", "print!()"]),
+        "fo|": (2, ["for", "format!()"]),
+        "le|": (1, ["let"], "not", ["letm"]),
+        # beside what is broken
+        "let broken = = 5;\naccount.dep|": (1, ["deposit(amount)"]),
+        "fn g( {\n}\naccount.dep|": (1, ["deposit(amount)"]),
+        "let é = \"🦀\"; é.tri|": (1, ["trim()"]),
+        # commands
+        ":clock v|": (1, ["virtual"]),
+        ":opt |": (5, ["0", "auto"]),
+        f"!ls -l {tmp_path}/da|": (1, ["data.csv"]),
+        f"std::fs::read_to_string(\"{tmp_path}/|\")": (1, ["data.csv"]),
+    }
+    (tmp_path / "data.csv").write_text("")
+    wrong = {}
+    for marked, (count, expected, *rest) in cases.items():
+        found = matches(notebook, marked)
+        if not set(expected) <= set(found[:count]) or any(unwanted in found for unwanted in (rest[1] if rest else [])):
+            wrong[marked] = (expected, found[:8])
+    assert not wrong, wrong
+
+
 def test_what_is_near_comes_first(notebook):
     found = matches(notebook, "let width = 5;\nlet w = width;\nw|")
     assert set(found[:3]) == {"w", "width", "words"}
@@ -168,7 +268,7 @@ def test_kinds_and_signatures(notebook):
 
 def test_what_is_said(notebook):
     cases = {
-        "p|": ["Point"],
+        "p|": ["let p: Point"],
         "words|": ["Vec<String>"],
         "p.nor|m()": ["fn norm(&self) -> f64", "How far it is from the origin."],
         "fet|ch(\"a\", 1)": ["async fn fetch(url: &str, tries: u32) -> String", "Fetches a page"],
@@ -179,14 +279,29 @@ def test_what_is_said(notebook):
         "sleep(|)": ["sleep"],
         "Poi|nt": ["struct Point", "A place in the plane."],
         ":va|rs": [":vars", "the variables and their types"],
+        # a method whose brackets are not there yet, not the private field
+        "words.le|n": ["pub const fn len(&self) -> usize"],
+        "p.|x": ["x: f64"],
+        # macros, also around the place
+        "printl|n!(\"x\")": ["macro_rules! println\n", "Prints to the standard output"],
+        "println!(|": ["macro_rules! println\n"],
+        "assert_eq!(1, |": ["macro_rules! assert_eq\n"],
+        "displa|y(5)": ["display", "any value"],
+        # calls
+        "words.iter().fold(0, |": ["fold", "Here: `f: F`"],
+        "Some(|": ["Some(T)"],
+        "p.norm(|": ["How far it is"],
+        # documentation as rustdoc shows it: no lines that are only for the compiler
+        "ensure_fu|ture(x)": ["Schedules", "```rust"],
+        ":opt 3|": [":opt"],
     }
     wrong = {}
     for marked, expected in cases.items():
         found = inspect(notebook, marked) or ""
-        if not all(part in found for part in expected) or "```rust\ncell\n```" in found:
+        if not all(part in found for part in expected) or "```rust\ncell\n```" in found or "\n# let " in found or "matched arm" in found:
             wrong[marked] = (expected, found[:400])
     assert not wrong, wrong
-    assert inspect(notebook, "nonsense_name|") is None
+    assert inspect(notebook, "nonsense_name|") is None and inspect(notebook, "f(g(|") is None
     assert "self.x.hypot(self.y)" in inspect(notebook, "p.nor|m()", detail_level=1)
     assert "hypot" not in inspect(notebook, "p.nor|m()")
 
@@ -202,6 +317,28 @@ def test_crates_of_the_notebook(kernel, tmp_path):
     assert "Circle" in matches(kernel, "shapes::Ci|")
     assert "shapes" in matches(kernel, "shap|")
     assert "Round." in inspect(kernel, "shapes::Circl|e")
+
+
+def test_what_procedural_macros_make_is_known(kernel, tmp_path):
+    crate = tmp_path / "halves"
+    (crate / "src").mkdir(parents=True)
+    (crate / "Cargo.toml").write_text('[package]\nname = "halves"\nversion = "0.1.0"\nedition = "2021"\n[lib]\nproc-macro = true\n')
+    (crate / "src/lib.rs").write_text('''\
+use proc_macro::TokenStream;
+#[proc_macro_derive(Halve)]
+pub fn halve(item: TokenStream) -> TokenStream {
+    let name = item.into_iter().skip_while(|token| token.to_string() != "struct").nth(1).unwrap();
+    format!("impl {name} {{ pub fn half(&self) -> f64 {{ 0.5 }} }}").parse().unwrap()
+}
+''')
+    kernel.ok(f':dep halves = {{ path = "{crate}" }}\n#[derive(halves::Halve)]\nstruct Pie;\nlet pie = Pie;', limit=120)
+    kernel.wait_for(lambda: "half()" in matches(kernel, "pie.ha|"), WARM)
+    assert "fn half(&self) -> f64" in inspect(kernel, "pie.hal|f()")
+    # They run in a process of their own.
+    (expander,) = psutil.Process(analyzer(kernel).pid).children()
+    expander.kill()
+    psutil.wait_procs([expander], 10)
+    assert "len()" in matches(kernel, '"a".le|') and "Pie" in matches(kernel, "Pi|")
 
 
 def test_it_answers_while_a_cell_runs(notebook):

@@ -5,8 +5,8 @@
 //! kernel ─Project, Question▶ serve ─▶ analyzer (rust-analyzer) ─▶ completion | help ─Answer▶ kernel
 //! ```
 //!
-//! It runs no code of the user's: it reads sources, and asks cargo and rustc which there are. Build scripts and procedural
-//! macros are not run either, so what they would make is not known.
+//! It runs no code of the user's: it reads sources, asks cargo and rustc which there are, and reads what cargo has said when
+//! it built the crates. Only procedural macros are run, by a program of the toolchain's.
 
 #[cfg(feature = "analyzer")]
 mod analyzer;

@@ -36,6 +36,9 @@ pub struct Project {
     pub manifest: String,
     /// The `Cargo.lock` with their versions.
     pub lock: Option<PathBuf>,
+    /// What cargo has said while it built them, a JSON value a line: where procedural macros lie, and what build scripts have
+    /// made. Without it neither is known.
+    pub built: Option<PathBuf>,
     /// The toolchain's own folder.
     pub sysroot: PathBuf,
     /// Where to keep the sources of std if the toolchain comes without them.

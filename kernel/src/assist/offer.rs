@@ -72,7 +72,8 @@ pub(super) fn ranked(outline: &Outline, candidates: Vec<Candidate>, context: Con
     let of_types = !is_path && !begins_statement && !candidates.iter().any(|candidate| has_value(&candidate.kind));
     let is_meant = |candidate: &Candidate| {
         let is_hidden = HIDDEN.contains(&candidate.name.as_str()) || candidate.name.starts_with("__");
-        !is_hidden && (popular::bonus(&candidate.name) > 0 || !is_far(candidate))
+        let is_far_variant = candidate.kind == "variant" && candidate.text.matches("::").count() > 1;
+        !is_hidden && !is_far_variant && (popular::bonus(&candidate.name) > 0 || !is_far(candidate))
     };
     let mut found: Vec<(i32, String, Offer)> = candidates
         .into_iter()
@@ -95,9 +96,16 @@ pub(super) fn ranked(outline: &Outline, candidates: Vec<Candidate>, context: Con
                 _ if prelude.contains(base) => Rank::Prelude,
                 _ => Rank::Language,
             };
-            // A member of a trait that is to be written, or a macro behind `std::`.
-            let is_rarely_meant = text.ends_with('}') || (is_path && kind == "macro");
-            let popularity = if is_rarely_meant { 0 } else { popular::bonus(base) };
+            let popularity = match kind.as_str() {
+                // A member of a trait that is to be written.
+                _ if text.ends_with('}') => 0,
+                "macro" if is_path => 0,
+                // They are often named after what they hold.
+                "module" => popular::bonus(base) / 2,
+                // `String::len`, where most people look for `String::new()`.
+                "method" if text == name => popular::bonus(base) / 2,
+                _ => popular::bonus(base),
+            };
             let misplaced = if of_types && ["keyword", "macro"].contains(&kind.as_str()) { MISPLACED } else { 0 };
             let points = relevance + rank.points() + popularity - misplaced;
             (points, name, Offer { text, kind, signature, rank })
@@ -127,8 +135,7 @@ const MISPLACED: i32 = 30;
 
 /// Whether it is offered by its path in a library that nobody has to know by heart.
 fn is_far(candidate: &Candidate) -> bool {
-    let crate_of = candidate.text.strip_suffix(&candidate.name).and_then(|path| path.split("::").next());
-    let crate_of = crate_of.or_else(|| candidate.text.split_once("::").map(|(first, _)| first));
+    let crate_of = candidate.text.split_once("::").map(|(first, _)| first);
     !candidate.text.starts_with(&candidate.name)
         && crate_of.is_some_and(|name| ["std", "core", "alloc", "asyncio"].contains(&name))
 }

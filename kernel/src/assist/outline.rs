@@ -63,6 +63,7 @@ pub(crate) fn project(runtime: &Runtime, dependencies: &Dependencies, crates: Op
     Project {
         manifest: manifest.to_string(),
         lock: Some(crates.map_or_else(|| runtime.lock_file(), Bundle::lock_file)),
+        built: crates.map(Bundle::macros),
         sysroot: runtime.toolchain.sysroot(),
         library: runtime.folder.join("std"),
     }

@@ -119,6 +119,14 @@ pub(super) fn messages(stdout: &str) -> Vec<Message> {
     stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
+/// Of what cargo has written, the lines that tell where procedural macros lie, and what build scripts have made: for the
+/// analyzer, which reads cargo's own form.
+pub(super) fn of_macros(stdout: &str) -> String {
+    let parts = ["\"kind\":[\"proc-macro\"]", "\"reason\":\"build-script-executed\""];
+    let lines = stdout.lines().filter(|line| parts.iter().any(|part| line.contains(part)));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 impl Artifact {
     /// The file that rustc needs of a crate: an rlib, or the library of a procedural macro or of the bundle.
     pub(super) fn library(&self) -> Option<&Path> {

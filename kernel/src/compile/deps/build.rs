@@ -10,7 +10,7 @@ use std::{fs, io};
 
 use tokio::sync::watch;
 
-use super::artifacts::{Artifact, Direct, Message, Metadata, messages};
+use super::artifacts::{Artifact, Direct, Message, Metadata, messages, of_macros};
 use super::local;
 use super::lock::Lock;
 use super::manifest;
@@ -104,8 +104,8 @@ async fn find_or_build(
     let direct = metadata.direct().map_err(DependencyError::NoLibrary)?;
     let packages = metadata.local_packages(&workspace);
     let state = local::state_of(&packages);
-    let artifacts = build.compile(&direct, &state).await?;
-    let bundle = store.keep(key, &direct, &artifacts, (packages, state), &workspace).map_err(failed)?;
+    let built = build.compile(&direct, &state).await?;
+    let bundle = store.keep(key, &direct, &built, (packages, state), &workspace).map_err(failed)?;
     if let Err(error) = store.prune() {
         tracing::warn!("cannot remove old bundles: {error}");
     }
@@ -178,7 +178,7 @@ impl Build<'_> {
     }
 
     /// Has cargo compile the crates.
-    async fn compile(&self, direct: &[Direct], state: &str) -> Result<Vec<Artifact>, DependencyError> {
+    async fn compile(&self, direct: &[Direct], state: &str) -> Result<Built, DependencyError> {
         let names = std::iter::once("asyncio").chain(direct.iter().map(|it| it.name.as_str()));
         let source = self.workspace.join(PACKAGE).join("src/lib.rs");
         fs::write(source, manifest::source(names)).map_err(|cause| self.failed(cause))?;
@@ -197,8 +197,15 @@ impl Build<'_> {
     }
 }
 
+/// What cargo has built.
+pub(super) struct Built {
+    pub(super) artifacts: Vec<Artifact>,
+    /// What it has said about procedural macros and build scripts.
+    pub(super) macros: String,
+}
+
 /// What cargo has built, or why it has not.
-fn artifacts_of(Printed { succeeded, stdout, stderr }: Printed) -> Result<Vec<Artifact>, DependencyError> {
+fn artifacts_of(Printed { succeeded, stdout, stderr }: Printed) -> Result<Built, DependencyError> {
     let (mut artifacts, mut errors) = (Vec::new(), Vec::new());
     for message in messages(&stdout) {
         match message {
@@ -208,7 +215,7 @@ fn artifacts_of(Printed { succeeded, stdout, stderr }: Printed) -> Result<Vec<Ar
         }
     }
     if succeeded {
-        Ok(artifacts)
+        Ok(Built { artifacts, macros: of_macros(&stdout) })
     } else if stderr.contains("could not compile `asyncio`") && stderr.contains(wrapper::REFUSAL) {
         Err(DependencyError::OtherRuntime("other features of what `tokio` is built from".to_owned()))
     } else {

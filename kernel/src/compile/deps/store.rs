@@ -9,6 +9,7 @@ use std::{env, fs, io};
 use serde::{Deserialize, Serialize};
 
 use super::artifacts::{Artifact, Direct, externs};
+use super::build::Built;
 use super::local;
 use super::request::Dependencies;
 use crate::compile::cache::Cache;
@@ -54,6 +55,11 @@ impl Bundle {
         self.folder.join("Cargo.lock")
     }
 
+    /// What cargo has said about its procedural macros and build scripts.
+    pub(crate) fn macros(&self) -> PathBuf {
+        self.folder.join("macros.jsonl")
+    }
+
     /// The crates of an earlier bundle of which this one has another build, so that values of their types are of no use
     /// to it.
     pub(crate) fn changed_since(&self, earlier: &Bundle) -> BTreeSet<String> {
@@ -71,6 +77,7 @@ impl Bundle {
     fn is_whole(&self) -> bool {
         fs::metadata(self.library()).is_ok_and(|metadata| metadata.len() == self.length)
             && self.externs.values().all(|file| file.exists())
+            && self.macros().exists()
     }
 }
 
@@ -119,7 +126,7 @@ impl Store {
         &self,
         key: &str,
         direct: &[Direct],
-        artifacts: &[Artifact],
+        Built { artifacts, macros }: &Built,
         (packages, state): (Vec<PathBuf>, String),
         workspace: &Path,
     ) -> io::Result<Bundle> {
@@ -144,6 +151,7 @@ impl Store {
             }
         }
         fs::copy(workspace.join("Cargo.lock"), draft.path().join("Cargo.lock"))?;
+        fs::write(draft.path().join("macros.jsonl"), macros)?;
         let in_deps = |file: PathBuf| folder.join("deps").join(file.file_name().unwrap_or_default());
         let externs = external.into_iter().map(|(name, file)| (name, in_deps(file))).collect();
         let versions = direct.iter().map(|it| (it.name.clone(), it.version.clone())).collect();
