@@ -182,7 +182,7 @@ make_venv() {
 # ---- the parts of an installation -----------------------------------------------------------------------------------
 
 build() {
-    step "Building Boucle (release, in $target)"
+    step "Building Boucle, with rust-analyzer for completion: some ten minutes the first time (in $target)"
     mkdir -p "$target"
     if ! watched "cargo build" '^ *(Downloaded|Compiling)' cargo build --release --package boucle --manifest-path "$here/Cargo.toml"; then
         if no_network_in_log; then fail "the crates could not be downloaded: is there a network?" "connect, then run this again; what has been fetched is kept"; fi

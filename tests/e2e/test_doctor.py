@@ -82,6 +82,18 @@ def test_without_home_the_system_is_asked(doctor):
     assert line(output, "cache")[1].startswith(f"{pwd.getpwuid(os.getuid()).pw_dir}/.cache/boucle, "), output
 
 
+def test_a_relative_xdg_folder_does_not_count(doctor, tmp_path):
+    """Kernels would make one in the folder of each notebook."""
+    _, output = doctor(HOME=str(tmp_path), BOUCLE_CACHE_DIR=None, XDG_CACHE_HOME="relative", RUSTUP_HOME=os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup")))
+    assert line(output, "cache")[1].startswith(f"{tmp_path}/.cache/boucle, "), output
+
+
+def test_a_temp_folder_that_is_not_there(doctor, tmp_path):
+    code, output = doctor(TMPDIR=str(tmp_path / "missing"))
+    mark, found, hints = line(output, "temp folder")
+    assert (code, mark, hints) == (0, "!", ["set TMPDIR to a folder of yours"]) and "No such file or directory" in found, output
+
+
 def test_a_rust_that_is_too_old(doctor, tools):
     path = tools(rustc='case "$*" in *sysroot*) echo /nowhere;; *) printf "rustc 1.80.1 (3f5fd8dd4 2024-08-06)\\nhost: x86_64-unknown-linux-gnu\\n";; esac')
     code, output = doctor(PATH=path)

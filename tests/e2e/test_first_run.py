@@ -46,6 +46,12 @@ def test_it_shows_how_far_it_is_and_goes_on_after_an_interrupt(newcomer):
     kernel.done(again)
 
 
+def test_an_empty_cell_does_not_wait_for_it(newcomer):
+    """qtconsole sends one before its first prompt."""
+    kernel = newcomer()
+    assert kernel.ok("", silent=True, limit=5).outputs == []
+
+
 def test_a_kernel_that_ends_takes_the_build_along(newcomer):
     kernel = newcomer()
     cell = kernel.submit("6 * 7")

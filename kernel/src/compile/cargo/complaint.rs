@@ -3,6 +3,9 @@
 /// The lines that a user is shown of a failed build, at most.
 const LONGEST: usize = 25;
 
+/// The characters of each that are shown, at most.
+const WIDEST: usize = 300;
+
 /// What of cargo's stderr is worth reading. `diagnostics` are rustc's errors as it renders them.
 pub(in crate::compile) fn condense(stderr: &str, diagnostics: &[String]) -> String {
     let stderr = strip(stderr);
@@ -64,9 +67,13 @@ fn strip(text: &str) -> String {
     parts.fold(plain, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))
 }
 
-/// The beginning and the end, if there is too much between them.
+/// The beginning and the end, if there is too much between them. Of lines, the beginning: some are calls of rustc.
 fn shorten(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
+    let cut = |line: &str| match line.char_indices().nth(WIDEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    };
+    let lines: Vec<String> = text.lines().map(cut).collect();
     if lines.len() <= LONGEST {
         return lines.join("\n");
     }
@@ -191,6 +198,18 @@ Caused by:
             error[E0308]: mismatched types
              --> /x/src/lib.rs:1:20"#]]
         .assert_eq(&condense(stderr, &[first.to_owned(), "error: other".to_owned()]));
+    }
+
+    #[test]
+    fn a_disk_that_is_full() {
+        let call = "rustc --crate-name tracing_core ".repeat(20);
+        let stderr = format!(
+            "error: could not compile `tracing-core` (lib)\n\nCaused by:\n  No space left on device (os error 28)\n\nCaused by:\n  \
+             failed to parse process output: `{call}` (exit status: 101)\n"
+        );
+        let condensed = condense(&stderr, &[]);
+        assert!(condensed.contains("caused by: No space left on device (os error 28)\n"), "{condensed}");
+        assert!(condensed.lines().all(|line| line.chars().count() <= WIDEST + 1), "{condensed}");
     }
 
     #[test]
