@@ -172,7 +172,7 @@ fn signature(detail: &str) -> String {
 fn name_of(label: &str) -> &str {
     let words = ["async ", "unsafe ", "fn ", "type ", "const "];
     let name = words.iter().fold(label, |label, word| label.strip_prefix(word).unwrap_or(label));
-    let end = name.find(|c: char| matches!(c, '(' | ' ' | '{' | '<')).unwrap_or(name.len());
+    let end = name.find(['(', ' ', '{', '<']).unwrap_or(name.len());
     name[..end].trim_end_matches("::")
 }
 

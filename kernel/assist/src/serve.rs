@@ -42,6 +42,7 @@ pub fn serve() -> io::Result<()> {
                 return;
             }
         }
+        #[expect(clippy::exit, reason = "the kernel is gone, and whatever the other threads compute is for nobody")]
         process::exit(0);
     });
     Server { events, analyzer: None, is_tidy: true, loading: false, next: None, latest: None }
