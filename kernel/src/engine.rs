@@ -191,8 +191,9 @@ impl Engine {
         tokio::task::spawn_blocking(move || cache.prune());
     }
 
-    /// Ends the worker, and rustc if it runs.
+    /// Ends the worker, and rustc if it runs. The front end has let go of the comms by itself.
     async fn shutdown(&mut self) {
+        self.comms.close_all();
         if let Some(worker) = self.ready.take().and_then(|ready| ready.worker) {
             worker.shutdown().await;
         }
