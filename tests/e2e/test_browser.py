@@ -239,8 +239,13 @@ def test_a_new_notebook_from_the_launcher(servers, tab):
     tab.locator('.jp-LauncherCard[title^="Rust (Boucle)"]').first.click(timeout=60 * browser.SECONDS)
     expect(tab.locator(".jp-NotebookPanel:visible")).to_be_visible()
     expect(tab.locator(".jp-KernelName:visible").first).to_contain_text("Rust (Boucle)")
-    tab.locator(".jp-NotebookPanel:visible .cm-content").first.click()
+    # What was typed while JupyterLab was still busy with starting has been seen to get lost.
+    indicator = tab.locator(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator")
+    expect(indicator).to_have_attribute("data-status", "idle", timeout=60 * browser.SECONDS)
+    editor = tab.locator(".jp-NotebookPanel:visible .cm-content").first
+    editor.click()
     tab.keyboard.type("6 * 7")
+    expect(editor).to_have_text("6 * 7")
     tab.keyboard.press("Shift+Enter")
     expect(tab.locator(".jp-OutputArea-output").first).to_have_text("42")
 
