@@ -373,6 +373,14 @@ def test_it_is_ready_before_somebody_who_runs_cells_asks(kernel):
     assert "len()" in matches(kernel, "word.le|"), "the first answer knows methods"
 
 
+def test_it_waits_for_the_first_question_where_memory_is_short(start):
+    kernel = start(env={"BOUCLE_ANALYZER": "on-request"})
+    for _ in range(2):
+        kernel.ok("let word = String::new();", allow_stdin=True)
+    assert not processes.named(kernel.pid, "boucle-assist")
+    kernel.wait_for(lambda: "len()" in matches(kernel, "word.le|"), WARM)
+
+
 def test_it_is_started_when_it_is_needed_and_again_after_a_crash(kernel):
     kernel.ok("1 + 1")
     assert not processes.named(kernel.pid, "boucle-assist")

@@ -71,8 +71,12 @@ impl Assistant {
     }
 
     /// Has the analyzer look at what the notebook is made of, so that it knows that before somebody asks. To be called when
-    /// a cell has ended; it does nothing if the crates are the same as before.
+    /// a cell has ended; it does nothing if the crates are the same as before, or where the analyzer is to be started by the
+    /// first question: its 300 MB are much for a machine that serves many.
     pub(crate) fn prepare(&self) {
+        if env::var_os("BOUCLE_ANALYZER").is_some_and(|when| when == "on-request") {
+            return;
+        }
         let outline = Arc::clone(&self.outline.borrow());
         let Some(project) = outline.project.clone() else { return };
         if self.prepared.replace(Some(project.clone())).as_ref() == Some(&project) {
