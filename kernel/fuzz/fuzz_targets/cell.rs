@@ -4,7 +4,7 @@
 //! cargo fuzz run -s none cell
 //! ```
 //!
-//! `-s none` is for a stable toolchain. What it finds belongs into `known_troublemakers` of `cell/fuzz.rs`.
+//! `-s none` is for a stable toolchain. What it finds belongs into `known_troublemakers` of `cell/fuzz/tests.rs`.
 #![no_main]
 #![allow(dead_code, unused_imports, reason = "the kernel uses more of these modules than the fuzzer")]
 
