@@ -30,11 +30,21 @@ def marked(mark):
 
 def assert_gone(mark, seconds=5.0):
     """Fails, and kills, what is still there after this time."""
-    _, alive = psutil.wait_procs(marked(mark), seconds)
-    names = [f"{p.pid} {' '.join(p.cmdline())}" for p in alive if p.is_running()]
-    for process in alive:
-        process.kill()
+    _, left = psutil.wait_procs(marked(mark), seconds)
+    names = []
+    for process in left:
+        try:
+            if is_alive(process):
+                names.append(f"{process.pid} {' '.join(process.cmdline())}")
+                process.kill()
+        except psutil.NoSuchProcess:
+            continue
     assert not names, f"left behind: {names}"
+
+
+def is_alive(process):
+    """Whether it has not ended. One whose parent was killed too is a zombie until the system's first process looks after it."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def named(pid, name):
@@ -42,7 +52,7 @@ def named(pid, name):
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         try:
-            if process.name().startswith(name[:15]) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.name().startswith(name[:15]) and is_alive(process):
                 found.append(process)
         except psutil.NoSuchProcess:
             continue
